@@ -1,0 +1,55 @@
+"""The one way in which a conversation with an authorization server fails."""
+
+import unicodedata
+from collections.abc import Collection
+from urllib.parse import quote, quote_plus
+
+MAX_DESCRIPTION = 300  # characters
+# A shorter value than this is no secret, and hiding it would eat ordinary words.
+_SHORTEST_SECRET = 6
+
+
+def clean(text: object, *, limit: int = MAX_DESCRIPTION) -> str:
+    """Return what a provider said as one line of at most ``limit`` characters, fit for a page and for a log.
+
+    Control, format (right-to-left marks), surrogate and private characters become spaces; markup stays text and is
+    escaped where it is shown. Anything that is not text gives an empty string.
+    """
+    if not isinstance(text, str):
+        return ""
+    # The first cut keeps a description of a megabyte from being walked to its end.
+    shown = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text[: limit * 20])
+    return " ".join(shown.split())[:limit]
+
+
+def redact(text: str, secrets: Collection[str]) -> str:
+    """Return ``text`` without any of ``secrets``, plain or URL-encoded: some providers echo what they were sent."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
+                text = text.replace(form, "[hidden]")
+    return text
+
+
+class OAuthFailure(Exception):
+    """An authorization server refused, could not be reached, or answered nonsense.
+
+    ``code``: an error code of RFC 6749 or of the provider, or one of ours: ``network``, ``tls``, ``timeout``,
+    ``blocked``, ``too_large``, ``server_error``, ``too_many_requests``, ``redirect``, ``http_error``,
+    ``malformed_answer``, ``refused``.
+    ``description``: one cleaned sentence of at most 300 characters, possibly the provider's; never a token or secret.
+    ``permanent``: a retry with the same input cannot succeed; somebody has to authorize or edit.
+    ``retry_after``: seconds that the provider asked to wait (1 to 3600), or None.
+    """
+
+    def __init__(
+        self, code: str, description: str = "", *, permanent: bool = False, retry_after: float | None = None
+    ) -> None:
+        self.code = code
+        self.description = clean(description)
+        self.permanent = permanent
+        self.retry_after = retry_after
+        super().__init__(code, self.description, permanent, retry_after)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.description}" if self.description else self.code
