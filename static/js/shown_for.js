@@ -1,0 +1,29 @@
+// A field marked data-shown-for="oauth2" is there only while the field named by data-shown-by (by default "kind") has that
+// value; several values are separated by spaces. A hidden field is disabled too, so that the browser neither demands nor
+// sends it. Without this script it is always shown, and its help says when it counts.
+
+function chosen(form, name) {
+  const control = form.elements.namedItem(name);
+  return control ? control.value : null;
+}
+
+function update(form) {
+  for (const field of form.querySelectorAll("[data-shown-for]")) {
+    const value = chosen(form, field.dataset.shownBy ?? "kind");
+    if (value === null) continue;
+    const shown = field.dataset.shownFor.split(" ").includes(value);
+    field.closest("[data-field]").hidden = !shown;
+    field.disabled = !shown;
+  }
+}
+
+function updateAll() {
+  document.querySelectorAll("form").forEach(update);
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.form) update(event.target.form);
+});
+document.addEventListener("htmx:afterSwap", updateAll);
+window.addEventListener("pageshow", updateAll);
+updateAll();
