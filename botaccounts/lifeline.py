@@ -1,0 +1,28 @@
+"""A child process that ends with its parent, so that not even kill -9 of a parent leaves one behind."""
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+# Looked up before the fork: a child between fork and exec should only make the call.
+_prctl = getattr(ctypes.CDLL(None, use_errno=True), "prctl", None)
+
+
+def die_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """A `preexec_fn`: the kernel sends the child `number` when the thread that started it ends (Linux; else no effect).
+
+    The setting survives exec but not fork, so each generation asks for itself.
+    """
+    parent = os.getpid()
+
+    def ask() -> None:
+        if _prctl is None:
+            return
+        _prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != parent:  # it ended between the fork and the call
+            os.kill(os.getpid(), number)
+
+    return ask

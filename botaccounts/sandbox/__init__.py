@@ -1,0 +1,8 @@
+"""The sandbox resource: an authorization server and an API that wants its tokens, to try the product without internet.
+
+It is a project of its own (its own settings, database, people and cookies) and shares nothing with the product but this
+repository. `python -m botaccounts.sandbox --help` lists what it can be told.
+"""
+
+SAMPLE_USERNAME = "sandy"
+SAMPLE_PASSWORD = "sandy-likes-sand"  # noqa: S105 - printed by `make run`; it guards nothing

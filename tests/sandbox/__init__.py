@@ -1,0 +1,1 @@
+"""The sandbox resource keeps the promises that other tests rely on."""

@@ -1,0 +1,1 @@
+"""People and servers that tests share."""

@@ -1,0 +1,150 @@
+"""A PostgreSQL and a Redis server of our own, on free ports in scratch folders, where the programs are installed."""
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from tests.support.processes import Server, find_program, free_port
+
+_POSTGRES_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
+
+
+class Postgres:
+    """A running PostgreSQL. `new_database()` gives the DATABASE_URL of a fresh, empty database."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self.server = server
+        self.port = port
+        self._numbers = itertools.count(1)
+
+    def url_of(self, name: str) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
+
+    def new_database(self, template: str = "template0") -> str:
+        name = f"scratch_{next(self._numbers)}"
+        with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.url_of(name)
+
+
+def _as_postgres() -> list[str]:
+    """PostgreSQL refuses to run as root; its package brings the user for it."""
+    if os.geteuid() != 0:
+        return []
+    return [find_program("setpriv"), "--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run."""
+    initdb = find_program("initdb", *_POSTGRES_FOLDERS)
+    program = find_program("postgres", *_POSTGRES_FOLDERS)
+    prefix = _as_postgres()
+    # Not below pytest's own scratch folder, which only root may enter.
+    scratch = Path(tempfile.mkdtemp(prefix="postgres-"))
+    if prefix:
+        shutil.chown(scratch, "postgres", "postgres")
+    data = scratch / "data"
+    try:
+        subprocess.run(
+            [
+                *prefix,
+                initdb,
+                "-D",
+                str(data),
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-locale",
+                "--no-sync",
+            ],
+            check=True,
+            capture_output=True,
+            cwd=scratch,
+            text=True,
+        )
+        port = free_port()
+        options = {
+            "port": str(port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "max_connections": "200",
+        }
+        command = [*prefix, program, "-D", str(data)]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+
+        def accepts(server: Server) -> bool:
+            try:
+                psycopg.connect(f"postgres://postgres@127.0.0.1:{port}/postgres", connect_timeout=2).close()
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        server = Server("postgres", command, log=scratch / "log", cwd=scratch, is_ready=accepts).start()
+        try:
+            yield Postgres(server, port)
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """DATABASE_URL of a fresh, empty PostgreSQL database."""
+    return postgres.new_database()
+
+
+class Redis:
+    """A running Redis without persistence: a restart loses everything, which is the worst case."""
+
+    def __init__(self, server: Server, url: str) -> None:
+        self.server = server
+        self.url = url
+
+    def flush(self) -> None:
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis server for the whole run."""
+    program = find_program("redis-server")
+    folder = tmp_path_factory.mktemp("redis")
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+
+    def accepts(server: Server) -> bool:
+        try:
+            with redis.Redis.from_url(url) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    server = Server("redis", [*command, "--dir", str(folder)], log=folder / "log", is_ready=accepts).start()
+    yield Redis(server, url)
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: Redis) -> str:
+    """REDIS_URL of the run's Redis, emptied."""
+    if not redis_server.server.is_running:
+        redis_server.server.start()
+    redis_server.flush()
+    return redis_server.url

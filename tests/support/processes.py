@@ -1,0 +1,152 @@
+"""Real processes for tests: started in a group of their own, waited for by a condition, stopped by their id."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import requests
+
+from botaccounts.lifeline import die_with_parent
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
+    """Ask `condition` every 50 ms until it holds; AssertionError naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {seconds} s")
+        time.sleep(0.05)
+
+
+def answers(url: str, status: int = 200) -> bool:
+    """Whether `url` answers with `status` right now."""
+    try:
+        return requests.get(url, timeout=2, allow_redirects=False).status_code == status
+    except requests.RequestException:
+        return False
+
+
+def find_program(name: str, *folders: str) -> str:
+    """Path of a program, from PATH or one of the glob patterns `folders` (newest last).
+
+    Where it is not installed the test is skipped with the reason, or fails if REQUIRE_EVERYTHING is set.
+    """
+    found = shutil.which(name)
+    if found:
+        return found
+    for pattern in folders:
+        candidates = sorted(Path("/").glob(f"{pattern.lstrip('/')}/{name}"))
+        if candidates:
+            return str(candidates[-1])
+    reason = f"{name} is not installed"
+    if os.environ.get("REQUIRE_EVERYTHING"):
+        pytest.fail(f"{reason}, and REQUIRE_EVERYTHING allows no skip", pytrace=False)
+    pytest.skip(reason)
+
+
+class Server:
+    """One process, its log file, and how to start and end it again. The group takes its children along."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
+        is_ready: Callable[["Server"], bool] = lambda server: True,
+        seconds: float = 60,
+    ) -> None:
+        self.name = name
+        self.command = list(command)
+        self.log = log
+        self.env = dict(os.environ if env is None else env)
+        self.cwd = cwd
+        self._is_ready = is_ready
+        self._seconds = seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_offset = 0
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, f"{self.name} was never started"
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> "Server":
+        """Start and wait until it is ready; the tail of its log is in the error when it is not."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._log_offset = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.env,
+                cwd=self.cwd,
+                start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGTERM),
+            )
+        try:
+            wait_until(self._ready_or_dead, seconds=self._seconds, what=f"{self.name} becoming ready")
+            assert self.is_running, f"{self.name} ended with {self._process.returncode}"
+        except AssertionError as failure:
+            self.kill()
+            raise AssertionError(f"{failure}\n{self.text()[-4000:]}") from failure
+        return self
+
+    def _ready_or_dead(self) -> bool:
+        return not self.is_running or self._is_ready(self)
+
+    def text(self) -> str:
+        """Everything it ever wrote."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def text_since_start(self) -> str:
+        """What it wrote since its latest start."""
+        return self.log.read_bytes()[self._log_offset :].decode(errors="replace")
+
+    def stop(self, seconds: float = 15) -> None:
+        """End it politely (SIGTERM), and with SIGKILL after `seconds`."""
+        if self.is_running:
+            assert self._process is not None
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL it and all its children, at once."""
+        if self._process is None:
+            return
+        self._signal(signal.SIGKILL)
+        self._process.wait(10)
+
+    def restart(self) -> "Server":
+        self.stop()
+        return self.start()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
