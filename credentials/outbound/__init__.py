@@ -1,0 +1,23 @@
+"""The one way out: every request to an address that somebody typed goes through here.
+
+`guarded_session` for whoever needs a session, `GuardedAdapter` for whoever brings one, `check_url` for forms.
+"""
+
+from credentials.outbound.adapter import DEFAULT_DEADLINE_SECONDS, DEFAULT_MAX_BYTES, GuardedAdapter, guarded_session
+from credentials.outbound.errors import Blocked, DeadlineExceeded, TlsRefused, TooLarge, Unreachable
+from credentials.outbound.policy import Allowance, check_url, parse_allow
+
+__all__ = [
+    "DEFAULT_DEADLINE_SECONDS",
+    "DEFAULT_MAX_BYTES",
+    "Allowance",
+    "Blocked",
+    "DeadlineExceeded",
+    "GuardedAdapter",
+    "TlsRefused",
+    "TooLarge",
+    "Unreachable",
+    "check_url",
+    "guarded_session",
+    "parse_allow",
+]
