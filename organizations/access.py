@@ -76,7 +76,7 @@ class Access:
             raise Refused(self, action)
 
 
-def organizations_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Organization]:
+def organizations_of(user: AbstractBaseUser) -> QuerySet[Organization]:
     """The organizations that a person belongs to, by name, with their accounts."""
     return Organization.objects.filter(memberships__user_id=user.pk).select_related("account").order_by("name", "id")
 
@@ -88,7 +88,7 @@ def enter(user: AbstractBaseUser | AnonymousUser, organization_id: uuid.UUID | s
     """
     membership = (
         Membership.objects.select_related("user", "organization__account")
-        .filter(user_id=user.pk, user__is_active=True, organization_id=organization_id)
+        .filter(user_id=user.pk or 0, user__is_active=True, organization_id=organization_id)
         .first()
     )
     if membership is None:

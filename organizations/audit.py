@@ -20,7 +20,7 @@ import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -272,39 +272,28 @@ def _recomputed(entry: AuditEntry) -> str:
 
 
 def newest_before(
-    organization: Organization | None, *, before: int | None, limit: int, action: str = "", actor: str = ""
+    organization: Organization | None,
+    *,
+    before: int | None,
+    limit: int,
+    action: str = "",
+    actor: tuple[str, str] | None = None,
 ) -> list[AuditEntry]:
     """A page of the log, newest first: `limit` entries below the position `before` (a keyset, not an offset).
 
     `action` is one action's name or a group such as "credential" (everything that starts with "credential.");
-    `actor` is part of the label of who did it.
+    `actor` is kind and id of who did it.
     """
     entries = AuditEntry.objects.of(organization).order_by("-position")
     if before is not None:
         entries = entries.filter(position__lt=before)
     if action:
         entries = entries.filter(action=action) if "." in action else entries.filter(action__startswith=f"{action}.")
-    if actor:
-        entries = entries.filter(actor_label__icontains=actor)
+    if actor is not None:
+        entries = entries.filter(actor_kind=actor[0], actor_id=actor[1])
     return list(entries[:limit])
 
 
 def recorded(entry: AuditEntry) -> bool:
     """Whether an entry is still there: a rollback takes it back together with the change it told of."""
     return AuditEntry.objects.filter(pk=entry.pk, hash=entry.hash).exists()
-
-
-def as_json(entry: AuditEntry) -> dict[str, Any]:
-    """An entry for a machine: every hashed field by its own name."""
-    at: datetime = entry.at
-    return {
-        "chain": str(entry.chain_id),
-        "position": entry.position,
-        "at": at.astimezone(UTC).isoformat(),
-        "actor": {"kind": entry.actor_kind, "id": entry.actor_id, "label": entry.actor_label},
-        "action": entry.action,
-        "object": {"type": entry.object_type, "id": entry.object_id, "label": entry.object_label},
-        "outcome": entry.outcome,
-        "details": entry.details,
-        "hash": entry.hash,
-    }

@@ -247,3 +247,8 @@ class AuditEntry(models.Model):
         if not kwargs.get("raw") or not self._state.adding:
             raise AppendOnly
         super().save_base(*args, **kwargs)
+
+    @property
+    def what(self) -> str:
+        """The action in words: `service_token.created` is "Service token created"."""
+        return self.action.replace(".", " ").replace("_", " ").capitalize()

@@ -1,0 +1,19 @@
+"""Every path of the product begins here."""
+
+from django.contrib import admin
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from botaccounts import health
+from organizations.views import SignIn
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="organizations:list")),
+    path("accounts/login/", SignIn.as_view(), name="login"),
+    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("organizations/", include("organizations.urls")),
+    path("admin/", admin.site.urls),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+]

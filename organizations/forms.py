@@ -1,0 +1,118 @@
+"""The forms of an organization's pages. They parse; `services.py` decides."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import cast
+
+from django import forms
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from organizations import policies
+from organizations.models import NAME_LENGTH, Organization, Role, ServiceToken
+
+ROLES = [(role.value, f"{role.label}: {policies.SUMMARIES[role]}") for role in Role]
+
+
+class ConfirmForm(forms.Form):
+    """No fields: a button that somebody has to press."""
+
+
+class BotForm(forms.Form):
+    """A bot's name."""
+
+    name = forms.CharField(max_length=NAME_LENGTH, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+
+
+class RoleForm(forms.Form):
+    """One of the four roles, each with what it may do."""
+
+    role = forms.ChoiceField(choices=ROLES, widget=forms.RadioSelect, initial=Role.VIEWER)
+
+    def cleaned_role(self) -> Role:
+        return Role(self.cleaned_data["role"])
+
+
+class MemberForm(RoleForm):
+    """Somebody who can sign in already, by user name, and a role for them."""
+
+    username = forms.CharField(
+        label="User name",
+        max_length=150,
+        help_text="Of somebody who can sign in to Bot Accounts already.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    field_order = ["username", "role"]
+
+
+class ServiceTokenForm(forms.Form):
+    """A name and a lifetime. The hidden id makes the form count once, however often it is sent."""
+
+    LIFETIMES = [("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("730", "2 years")]
+
+    id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    name = forms.CharField(
+        max_length=NAME_LENGTH,
+        help_text="Where the token is used, so that you know which one to revoke.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    expires = forms.ChoiceField(label="Expires in", choices=LIFETIMES, initial="365")
+
+    def expires_at(self) -> datetime:
+        return timezone.now() + timedelta(days=int(self.cleaned_data["expires"]))
+
+
+class ActivityFilter(forms.Form):
+    """What of the activity to show, from the address of the page. What is not understood filters nothing."""
+
+    GROUPS = [
+        ("", "Everything"),
+        ("access", "Refused access"),
+        ("bot", "Bots"),
+        ("credential", "Credentials"),
+        ("integration", "Integrations"),
+        ("member", "Members"),
+        ("organization", "The organization"),
+        ("service_token", "Service tokens"),
+        ("token", "Tokens"),
+    ]
+
+    action = forms.ChoiceField(label="What", choices=GROUPS, required=False)
+    actor = forms.ChoiceField(label="Who", required=False)
+    before = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: dict[str, str], organization: Organization) -> None:
+        super().__init__(data)
+        self._offer("action", data.get("action", "")[:64], self.GROUPS)
+        self._offer("actor", data.get("actor", "")[:100], self._actors(organization))
+        self.full_clean()
+
+    def _offer(self, name: str, chosen: str, choices: list[tuple[str, str]]) -> None:
+        """The usual choices, and the one in the address: a single action, or somebody who has left."""
+        if chosen not in dict(choices):
+            choices = [*choices, (chosen, chosen)]
+        cast(forms.ChoiceField, self.fields[name]).choices = choices
+
+    @staticmethod
+    def _actors(organization: Organization) -> list[tuple[str, str]]:
+        members = User.objects.filter(memberships__organization=organization).order_by("username")
+        tokens = ServiceToken.objects.filter(organization=organization).order_by("name")
+        return [
+            ("", "Everybody"),
+            *((f"user:{user.pk}", user.get_username()) for user in members),
+            *((f"service_token:{token.pk}", str(token)) for token in tokens),
+            ("worker:", "Worker"),
+        ]
+
+    @property
+    def chosen_action(self) -> str:
+        return str(self.cleaned_data.get("action", ""))
+
+    @property
+    def chosen_actor(self) -> tuple[str, str] | None:
+        kind, _, identity = str(self.cleaned_data.get("actor", "")).partition(":")
+        return (kind, identity) if kind else None
+
+    @property
+    def chosen_before(self) -> int | None:
+        return self.cleaned_data.get("before")

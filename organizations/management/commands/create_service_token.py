@@ -1,0 +1,72 @@
+"""`manage.py create_service_token`: a service token from a terminal or a script."""
+
+import json
+import uuid
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+
+from organizations import services
+from organizations.audit import Actor
+from organizations.models import Organization
+
+
+def moment(text: str) -> datetime:
+    """`90` is in ninety days; `2027-06-30` is the end of that day, UTC."""
+    if text.isascii() and text.isdigit() and len(text) <= 5:
+        return timezone.now() + timedelta(days=int(text))
+    try:
+        date = parse_date(text)
+    except ValueError:
+        date = None
+    if date is None:
+        raise CommandError(f"--expires is a number of days or a date such as 2027-06-30, not {text!r}.")
+    return datetime.combine(date, time.max, tzinfo=UTC)
+
+
+class Command(BaseCommand):
+    """Prints the token once; nothing can print it again."""
+
+    help = "Create a service token for an organization and print it. This is the only time that it can be seen."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organization", required=True, type=uuid.UUID, metavar="ID")
+        parser.add_argument("--name", required=True, help="Where the token is used.")
+        parser.add_argument(
+            "--expires",
+            default=str(services.DEFAULT_TOKEN_LIFETIME.days),
+            metavar="DAYS|DATE",
+            help="Days from now or a date such as 2027-06-30 (default: %(default)s; "
+            f"at most {services.MAX_TOKEN_LIFETIME.days} days).",
+        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = Organization.objects.filter(pk=options["organization"]).first()
+        if organization is None:
+            raise CommandError("There is no organization with this id.")
+        try:
+            token, plaintext = services.create_service_token(
+                Actor.command("create_service_token"), organization, options["name"], moment(options["expires"])
+            )
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        if options["json"]:
+            answer = {
+                "id": str(token.pk),
+                "organization": str(organization.pk),
+                "name": token.name,
+                "expires_at": token.expires_at.isoformat(),
+                "token": plaintext,
+            }
+            self.stdout.write(json.dumps(answer))
+            return
+        self.stdout.write(plaintext)
+        self.stderr.write(
+            f"{token.name}, for {organization.name}, until {token.expires_at:%Y-%m-%d %H:%M} UTC. "
+            "It is shown this once: keep it where its user reads its secrets."
+        )
