@@ -1,0 +1,1 @@
+"""Credentials and everything that uses one: `docs/architecture.md` draws the rooms."""

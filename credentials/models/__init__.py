@@ -1,0 +1,9 @@
+"""The rows. One module a concept; a model knows how to seal its own secrets and nothing about protocols."""
+
+from credentials.models.authorization import Authorization
+from credentials.models.credential import Credential
+from credentials.models.draft import Draft
+from credentials.models.integration import ApiIntegration
+from credentials.models.token import OAuthToken, TokenAttempt
+
+__all__ = ["ApiIntegration", "Authorization", "Credential", "Draft", "OAuthToken", "TokenAttempt"]

@@ -1,0 +1,65 @@
+"""One attempt of a person to authorize a credential at its resource."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from credentials.crypto.fields import EncryptedField, SealedModel
+
+
+class AuthorizationStatus(models.TextChoices):
+    """`started`: the person is at the resource. `received`: the code is here (or none is needed). `exchanging`: a worker has it."""
+
+    STARTED = "started"
+    RECEIVED = "received"
+    EXCHANGING = "exchanging"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+OPEN = (AuthorizationStatus.STARTED, AuthorizationStatus.RECEIVED, AuthorizationStatus.EXCHANGING)
+
+
+class Authorization(SealedModel):
+    """What binds a callback to the person, the browser and the credential that started it (RFC 6749 §10.12, RFC 9700 §4.7).
+
+    Of state and browser nonce only SHA-256 digests are kept. The code is sealed and erased after its one use.
+    `error` is a code of RFC 6749 §4.1.2.1 or §5.2, or one of `credentials.oauth.errors`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    credential = models.ForeignKey("credentials.Credential", on_delete=models.CASCADE, related_name="authorizations")
+    organization = models.ForeignKey("organizations.Organization", on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    state_digest = models.CharField(max_length=64, unique=True)
+    nonce_digest = models.CharField(max_length=64)
+    verifier = EncryptedField()
+    code = EncryptedField()
+    redirect_uri = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
+    iss_required = models.BooleanField(default=False)
+    status = models.CharField(max_length=12, choices=AuthorizationStatus, default=AuthorizationStatus.STARTED)
+    error = models.CharField(max_length=100, blank=True)
+    error_description = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["expires_at"],
+                name="authorization_open",
+                condition=models.Q(status__in=["started", "received", "exchanging"]),
+            ),
+            models.Index(fields=["credential", "created_at"], name="authorization_of_cred"),
+        ]
+
+    def __str__(self) -> str:
+        return f"authorization of {self.credential_id}: {self.status}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in {AuthorizationStatus.SUCCEEDED, AuthorizationStatus.FAILED}

@@ -1,0 +1,121 @@
+"""From a credential to something a resource accepts: an authenticated request or a usable token, always fresh."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from credentials.crypto.envelope import Unsealable
+from credentials.models import Credential, OAuthToken
+from credentials.models.clock import database_now
+from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
+from credentials.services import explain
+from credentials.services.refresh import Outcome, end_when_expired, refresh
+from credentials.types.base import CredentialType, Material, UsableToken
+from credentials.types.registry import room
+from organizations.audit import Actor
+
+WAIT_SECONDS = 20.0  # for the one renewal that another process is making; longer than the call it makes
+FIRST_POLL, LONGEST_POLL = 0.05, 0.4  # seconds
+# A token that ends while the request is on its way is as good as ended.
+LEEWAY = timedelta(seconds=2)
+
+
+class NeedsAuthorization(Exception):
+    """Only a person can help. The message says what happened."""
+
+
+class Unavailable(Exception):
+    """The token has ended and cannot be renewed right now. `retry_after` is in seconds."""
+
+    def __init__(self, reason: str, retry_after: float) -> None:
+        super().__init__(reason)
+        self.retry_after = max(1.0, retry_after)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A credential that can be used now. `expires_at` is None where nothing ends."""
+
+    room: CredentialType
+    material: Material
+    expires_at: datetime | None = None
+    generation: int = 0
+    obtained_at: datetime | None = None
+
+
+def make_ready(credential: Credential, *, actor: Actor, patience: float = WAIT_SECONDS) -> Ready:
+    """Open the secrets, with a token that lives. Waits up to `patience` seconds for a renewal.
+
+    Raises `NeedsAuthorization` and `Unavailable`.
+    """
+    authentication = room(credential.kind)
+    try:
+        secrets = credential.open_secrets()
+        if authentication.life_cycle is None:
+            return Ready(authentication, Material(credential.payload, secrets))
+        token = living_token(credential, actor, patience)
+        usable = UsableToken(str(token.unseal("access_token")), token.token_type, token.scope or None)
+    except Unsealable:
+        raise NeedsAuthorization(explain.reason("secrets_unreadable")) from None
+    return Ready(
+        authentication,
+        Material(credential.payload, secrets, usable),
+        token.expires_at,
+        token.generation,
+        token.obtained_at,
+    )
+
+
+def make_ready_again(credential: Credential, ready: Ready, *, actor: Actor, patience: float) -> Ready | None:
+    """A new token for one that a resource turned down before its time; None where there is none to be had."""
+    if ready.room.life_cycle is None or refresh(credential.pk, actor=actor, instead_of=ready.generation) in {
+        Outcome.WAIT,
+        Outcome.ENDED,
+    }:
+        return None
+    try:
+        again = make_ready(credential, actor=actor, patience=patience)
+    except (NeedsAuthorization, Unavailable):
+        return None
+    return again if again.generation != ready.generation else None
+
+
+def living_token(credential: Credential, actor: Actor, patience: float) -> OAuthToken:
+    """The token, renewed first if it has ended. Everybody else waits for that one renewal and reads what it brought.
+
+    A token that still lives is served even where an early renewal failed.
+    """
+    until = time.monotonic() + patience
+    poll = FIRST_POLL
+    while True:
+        token = OAuthToken.objects.filter(pk=credential.pk).first()
+        now = database_now()
+        if token is not None and token.lives_at(now + LEEWAY):
+            return token
+        if token is None or token.refresh_at is None:
+            raise needs_authorization(credential, actor)
+        if token.failures and token.refresh_at > now and not is_leased(token, now):
+            raise Unavailable(token.last_error, (token.refresh_at - now).total_seconds())
+        outcome = refresh(credential.pk, actor=actor, instead_of=token.generation)
+        if outcome is Outcome.BUSY or outcome is Outcome.NOT_DUE:
+            if time.monotonic() + poll >= until:
+                raise Unavailable("the token is being renewed", 2.0)
+            time.sleep(poll)
+            poll = min(poll * 1.5, LONGEST_POLL)
+
+
+def is_leased(token: OAuthToken, now: datetime) -> bool:
+    return token.lease_until is not None and token.lease_until >= now
+
+
+def needs_authorization(credential: Credential, actor: Actor) -> NeedsAuthorization:
+    end_when_expired(credential, actor=actor)
+    credential.refresh_from_db(fields=["status", "status_code", "status_reason"])
+    return NeedsAuthorization(credential.status_reason or explain.reason("not_authorized"))
+
+
+def until_when(ready: Ready) -> datetime | None:
+    """What a bot is told: ask again then. A token whose end nobody knows is good for the bounded default."""
+    if ready.material.token is None or ready.expires_at is not None:
+        return ready.expires_at
+    return database_now() + timedelta(seconds=DEFAULT_LIFETIME_SECONDS)

@@ -1,0 +1,107 @@
+"""Delete a credential, and revoke its token at the resource where that can be done (RFC 7009)."""
+
+import enum
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import ProtectedError
+
+from credentials.crypto.envelope import Unsealable
+from credentials.models import ApiIntegration, Credential, OAuthToken
+from credentials.oauth import client as oauth
+from credentials.oauth.client import Client
+from credentials.oauth.errors import OAuthFailure
+from credentials.outbound import GuardedAdapter
+from credentials.services.authorize import discover
+from credentials.services.records import record
+from credentials.types.base import Material
+from credentials.types.registry import room
+from organizations.access import Access
+from organizations.policies import Action
+
+REVOCATION_SECONDS = 5.0
+
+
+class InUse(Exception):
+    """Integrations or domains use it; they have to be changed first."""
+
+
+class Revocation(enum.Enum):
+    NOTHING_TO_REVOKE = ""
+    REVOKED = "Its token was revoked at the resource."
+    NOT_OFFERED = "The resource says of no way to revoke a token; remove the access there if it should end at once."
+    FAILED = "Its token could not be revoked at the resource; remove the access there if it should end at once."
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is needed to revoke a token after the row is gone."""
+
+    client: Client
+    auth_url: str
+    token: str
+    hint: str
+
+
+def usages(credential: Credential) -> list[ApiIntegration]:
+    """The integrations that use it, with their bots."""
+    return list(
+        ApiIntegration.objects.filter(credential=credential).select_related("bot").order_by("bot__name", "name")
+    )
+
+
+def delete(access: Access, credential: Credential) -> Revocation:
+    """Serving stops with the commit; revoking comes after it and can fail without bringing the credential back.
+
+    Raises `InUse`.
+    """
+    access.require(Action.MANAGE_CREDENTIALS)
+    held = what_can_be_revoked(credential)
+    try:
+        with transaction.atomic():
+            record(credential, access.actor, "credential.deleted")
+            credential.delete()
+    except ProtectedError:
+        raise InUse from None
+    return revoke(held) if held else Revocation.NOTHING_TO_REVOKE
+
+
+def what_can_be_revoked(credential: Credential) -> Held | None:
+    """The refresh token where there is one: with it the whole grant ends (RFC 7009 §2.1)."""
+    life_cycle = room(credential.kind).life_cycle
+    token = OAuthToken.objects.filter(pk=credential.pk).first()
+    if life_cycle is None or token is None:
+        return None
+    try:
+        refresh_token, access_token = token.unseal("refresh_token"), token.unseal("access_token")
+        client = life_cycle.client(Material(credential.payload, credential.open_secrets()))
+    except Unsealable:
+        return None
+    if not (refresh_token or access_token):
+        return None
+    return Held(
+        client=client,
+        auth_url=life_cycle.authorization_endpoint(credential.payload),
+        token=str(refresh_token or access_token),
+        hint="refresh_token" if refresh_token else "access_token",
+    )
+
+
+def revoke(held: Held) -> Revocation:
+    metadata = discover(held.auth_url) if held.auth_url else None
+    if metadata is None or not metadata.revocation_endpoint:
+        return Revocation.NOT_OFFERED
+    transport = GuardedAdapter(deadline=REVOCATION_SECONDS)
+    try:
+        answer = oauth.revoke(
+            held.client,
+            revocation_url=metadata.revocation_endpoint,
+            token=held.token,
+            hint=held.hint,
+            transport=transport,
+        )
+    except OAuthFailure:
+        return Revocation.FAILED
+    finally:
+        transport.close()
+    return Revocation.REVOKED if answer.status == 200 else Revocation.FAILED

@@ -1,0 +1,160 @@
+"""Every request to a token endpoint, from "about to be sent" to "applied" or "failed".
+
+The order is the point: the attempt is written, the call is made, the raw answer is sealed and stored, only then is it
+parsed, and the token is swapped where its generation still matches. Each function here is one durable step.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from credentials.models import Authorization, Credential, OAuthToken, TokenAttempt
+from credentials.models.credential import Status
+from credentials.models.token import AttemptState, Grant
+from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS, TokenSet
+from credentials.oauth.client import RawAnswer
+from credentials.oauth.errors import OAuthFailure
+from credentials.services import explain, schedule
+from credentials.services.lease import Lease
+from credentials.services.records import record
+from credentials.types.registry import room
+from organizations.audit import Actor
+
+
+def begin(
+    token: OAuthToken, grant: Grant, now: datetime, *, authorization: Authorization | None = None
+) -> TokenAttempt:
+    """Write down that a request is about to be sent."""
+    return TokenAttempt.objects.create(
+        token=token,
+        organization_id=token.organization_id,
+        authorization=authorization,
+        grant=grant,
+        generation=token.generation,
+        started_at=now,
+    )
+
+
+def keep_answer(attempt: TokenAttempt, raw: RawAnswer) -> None:
+    """Seal and store what the provider said, before anybody looks into it."""
+    attempt.seal("answer", raw.to_json())
+    attempt.state = AttemptState.ANSWERED
+    attempt.save(update_fields=["answer", "state"])
+
+
+def kept_answer(attempt: TokenAttempt) -> RawAnswer:
+    """The stored answer of an attempt that was interrupted after it. Raises `Unsealable`."""
+    return RawAnswer.from_json(attempt.unseal("answer"))
+
+
+def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Actor, lease: Lease | None = None) -> bool:
+    """Swap the token, in one write. False where the generation has moved on: then nothing is changed.
+
+    With a lease it is a renewal: an answer without refresh token keeps the old one (RFC 6749 §6). Without one it is the
+    first token of a new authorization, which replaces everything that came from the one before.
+    """
+    with transaction.atomic():
+        token = OAuthToken.objects.select_related("credential").select_for_update(of=("self",)).get(pk=attempt.token_id)
+        credential = token.credential
+        if lease and (token.generation != lease.generation or token.lease_owner != lease.owner):
+            close(attempt, AttemptState.FAILED, now, error="superseded")
+            return False
+        renewal = lease is not None
+        has_refresh_token = bool(tokens.refresh_token) or (renewal and bool(token.refresh_token))
+        life_cycle = room(credential.kind).life_cycle
+        renews = life_cycle is not None and life_cycle.can_renew(
+            credential.payload, has_refresh_token=has_refresh_token
+        )
+        lifetime = tokens.expires_in
+        if lifetime is None and renews:
+            lifetime = DEFAULT_LIFETIME_SECONDS
+        token.seal("access_token", tokens.access_token)
+        if tokens.refresh_token:
+            token.seal("refresh_token", tokens.refresh_token)
+        elif not renewal:
+            token.refresh_token = ""
+        token.token_type = tokens.token_type
+        # RFC 6749 §5.1: a scope that is not said is the one that was asked for, or the one before.
+        token.scope = tokens.scope if tokens.scope is not None else token.scope if renewal else asked_scope(credential)
+        token.obtained_at = now
+        token.expires_at = now + timedelta(seconds=lifetime) if lifetime is not None else None
+        token.refresh_at = schedule.refresh_moment(now, lifetime) if renews and lifetime is not None else None
+        token.failures, token.last_error, token.last_error_at = 0, "", None
+        token.generation += 1
+        token.lease_owner, token.lease_until = "", None
+        token.save()
+        close(attempt, AttemptState.APPLIED, now)
+        Credential.objects.filter(pk=credential.pk).update(
+            status=Status.ACTIVE,
+            status_code="",
+            status_reason="",
+            status_changed_at=now if credential.status != Status.ACTIVE else F("status_changed_at"),
+            expires_at=None if renews else token.expires_at,
+        )
+        record(
+            credential,
+            actor,
+            "token.refreshed" if renewal else "token.obtained",
+            grant=attempt.grant,
+            generation=token.generation,
+            renews_itself=renews,
+        )
+    return True
+
+
+def asked_scope(credential: Credential) -> str:
+    life_cycle = room(credential.kind).life_cycle
+    return life_cycle.requested_scope(credential.payload) if life_cycle else ""
+
+
+def fail_renewal(attempt: TokenAttempt, failure: OAuthFailure, now: datetime, *, actor: Actor, lease: Lease) -> bool:
+    """Note a renewal that did not succeed and give the lease back. False where the generation has moved on.
+
+    A permanent failure ends the trying at once. A transient one sets the next moment to try and never ends a credential
+    by itself, however often it happens.
+    """
+    with transaction.atomic():
+        token = OAuthToken.objects.select_related("credential").select_for_update(of=("self",)).get(pk=attempt.token_id)
+        close(attempt, AttemptState.FAILED, now, error=failure.code)
+        if token.generation != lease.generation or token.lease_owner != lease.owner:
+            return False
+        credential = token.credential
+        token.failures += 1
+        token.last_error, token.last_error_at = explain.reason(failure.code, failure.description), now
+        token.refresh_at = (
+            None if failure.permanent else schedule.retry_moment(now, token.failures, failure.retry_after)
+        )
+        token.lease_owner, token.lease_until = "", None
+        token.save()
+        if failure.permanent:
+            ended = Status.NEEDS_AUTHORIZATION if failure.code == "invalid_grant" else Status.FAILED
+            set_status(credential, ended, failure.code, token.last_error, now)
+        elif not token.lives_at(now):
+            set_status(credential, Status.FAILED, failure.code, token.last_error, now)
+        record(
+            credential,
+            actor,
+            "token.refresh_failed",
+            outcome="failed",
+            grant=attempt.grant,
+            error=failure.code,
+            final=failure.permanent,
+        )
+    return True
+
+
+def close(attempt: TokenAttempt, state: AttemptState, now: datetime, *, error: str = "") -> None:
+    """End an attempt and erase the answer that it kept."""
+    attempt.state, attempt.error, attempt.finished_at, attempt.answer = state, error, now, ""
+    attempt.save(update_fields=["state", "error", "finished_at", "answer"])
+
+
+def set_status(credential: Credential, status: Status, code: str, reason: str, now: datetime) -> None:
+    """Change what a person is told. Leaves `updated_at` alone: that belongs to people's edits."""
+    Credential.objects.filter(pk=credential.pk).update(
+        status=status,
+        status_code=code[:100],
+        status_reason=reason,
+        status_changed_at=now if credential.status != status else F("status_changed_at"),
+    )

@@ -1,0 +1,102 @@
+"""What re-drives work that a lost message, a killed worker or a flushed queue left behind.
+
+The database is the truth: everything that is to be done is found here by queries whose cost follows what is due.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from credentials.models import Authorization, Credential, Draft, OAuthToken, TokenAttempt
+from credentials.models.authorization import AuthorizationStatus
+from credentials.models.clock import database_now
+from credentials.models.credential import Status
+from credentials.services import refresh, wake
+from credentials.services.authorize import give_up
+from credentials.services.lease import LEASE
+from organizations.audit import Actor
+
+BATCH = 500
+JOURNAL_KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What calls a token endpoint, by id: codes to exchange, exchanges to take up, tokens to renew."""
+
+    exchanges: list[UUID]
+    interrupted: list[UUID]
+    renewals: list[UUID]
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """How many rows were changed without asking anybody."""
+
+    abandoned: int
+    expired: int
+    deleted: int
+
+
+def find() -> Work:
+    """At most `BATCH` of each, the oldest first."""
+    now = database_now()
+    received = Authorization.objects.filter(status=AuthorizationStatus.RECEIVED).order_by("created_at")
+    interrupted = Authorization.objects.filter(status=AuthorizationStatus.EXCHANGING, claimed_at__lt=now - LEASE)
+    return Work(
+        exchanges=list(received.values_list("pk", flat=True)[:BATCH]),
+        interrupted=list(interrupted.values_list("pk", flat=True)[:BATCH]),
+        renewals=due_renewals(),
+    )
+
+
+def due_renewals() -> list[UUID]:
+    """Credentials whose token is to be renewed, and those whose renewal a dead process left unfinished."""
+    now = database_now()
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    due = OAuthToken.objects.filter(free, refresh_at__lte=now).order_by("refresh_at")
+    orphaned = OAuthToken.objects.filter(lease_until__lt=now).order_by("lease_until")
+    found = [*due.values_list("pk", flat=True)[:BATCH], *orphaned.values_list("pk", flat=True)[:BATCH]]
+    return list(dict.fromkeys(found))
+
+
+def spread(work: Work) -> None:
+    """Wake workers for all of it."""
+    for authorization_id in work.exchanges:
+        wake.exchange(authorization_id)
+    for authorization_id in work.interrupted:
+        wake.take_up(authorization_id)
+    for credential_id in work.renewals:
+        wake.refresh(credential_id)
+
+
+def tidy() -> Tidied:
+    """Everything that needs no call to anybody."""
+    return Tidied(abandoned=give_up_abandoned(), expired=end_expired(), deleted=delete_old())
+
+
+def give_up_abandoned() -> int:
+    """Authorizations that a person started and never came back from."""
+    abandoned = Authorization.objects.filter(status=AuthorizationStatus.STARTED, expires_at__lt=database_now())
+    return sum(
+        give_up(authorization, "not_finished", "", expected=AuthorizationStatus.STARTED, actor=Actor.worker())
+        for authorization in abandoned.select_related("credential__organization", "user")[:BATCH]
+    )
+
+
+def end_expired() -> int:
+    """Credentials whose access has ended and that nothing renews."""
+    ended = Credential.objects.filter(expires_at__lt=database_now(), status=Status.ACTIVE).select_related(
+        "organization"
+    )
+    return sum(refresh.end_when_expired(credential, actor=Actor.worker()) for credential in ended[:BATCH])
+
+
+def delete_old() -> int:
+    """Drafts that nobody finished, and old entries of the journal."""
+    now = database_now()
+    drafts, _ = Draft.objects.filter(expires_at__lt=now).delete()
+    attempts, _ = TokenAttempt.objects.filter(finished_at__lt=now - JOURNAL_KEPT).delete()
+    return drafts + attempts

@@ -1,0 +1,40 @@
+"""Hand a bot the token of a credential. The entry in the audit log is written before the secret leaves."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from credentials import runtime
+from credentials.models import Credential
+from credentials.models.clock import database_now
+from credentials.services.records import record
+from credentials.types.base import UsableToken
+from organizations.audit import Actor
+
+LAST_USED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class HandedOut:
+    token: UsableToken
+    expires_at: datetime | None
+
+
+def hand_out_token(credential: Credential, *, actor: Actor) -> HandedOut:
+    """A usable token. Raises `NoToken`, `runtime.NeedsAuthorization`, `runtime.Unavailable`."""
+    ready = runtime.make_ready(credential, actor=actor)
+    token = ready.room.token(ready.material)
+    with transaction.atomic():
+        note_use(credential)
+        record(credential, actor, "token.served")
+    return HandedOut(token, runtime.until_when(ready))
+
+
+def note_use(credential: Credential) -> None:
+    """Remember when it was last used; to the minute, so that a busy credential is not written at every use."""
+    now = database_now()
+    Credential.objects.filter(
+        Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_EVERY), pk=credential.pk
+    ).update(last_used_at=now)

@@ -1,0 +1,31 @@
+"""Wake a worker. The queue is a hint: what a lost message would have done, the next sweep finds in the database."""
+
+import logging
+from uuid import UUID
+
+from celery import current_app
+from kombu.exceptions import KombuError
+
+logger = logging.getLogger(__name__)
+
+
+def exchange(authorization_id: UUID) -> None:
+    """A code is waiting to be exchanged."""
+    _send("credentials.tasks.exchange_code", authorization_id)
+
+
+def take_up(authorization_id: UUID) -> None:
+    """An exchange was interrupted."""
+    _send("credentials.tasks.take_up_exchange", authorization_id)
+
+
+def refresh(credential_id: UUID) -> None:
+    """A token is due."""
+    _send("credentials.tasks.refresh_token", credential_id)
+
+
+def _send(task: str, row_id: UUID) -> None:
+    try:
+        current_app.send_task(task, args=[str(row_id)], ignore_result=True)
+    except (KombuError, OSError) as error:
+        logger.warning("The queue is not reachable (%s); the next sweep does %s.", type(error).__name__, task)

@@ -1,0 +1,29 @@
+"""What the queue wakes. An id in, a service called: a lost, late or repeated message changes nothing."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from credentials.services import exchange, refresh, sweep
+from organizations.audit import Actor
+
+
+@shared_task(name="credentials.tasks.exchange_code")
+def exchange_code(authorization_id: str) -> None:
+    exchange.exchange(UUID(authorization_id))
+
+
+@shared_task(name="credentials.tasks.take_up_exchange")
+def take_up_exchange(authorization_id: str) -> None:
+    exchange.take_up(UUID(authorization_id))
+
+
+@shared_task(name="credentials.tasks.refresh_token")
+def refresh_token(credential_id: str) -> None:
+    refresh.refresh(UUID(credential_id), actor=Actor.worker())
+
+
+@shared_task(name="credentials.tasks.sweep")
+def sweep_all() -> None:
+    sweep.tidy()
+    sweep.spread(sweep.find())

@@ -1,0 +1,188 @@
+"""What every room answers: which fields, what is valid, how it shows, how it authenticates, whether and how it renews.
+
+A room sees plain values (`Material`), never a model: it can be read and tested without a database.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import requests
+from django import forms
+
+from credentials.oauth.client import Client, RawAnswer, Transport
+
+Values = Mapping[str, Any]
+
+
+class NoToken(Exception):
+    """This type authenticates a request in another way than by a token that could be handed out."""
+
+
+class RoomForm(forms.Form):
+    """The form of one wizard step, and of a part of the edit page.
+
+    `advanced` fields hide behind "Advanced". `secret` fields are write-only: `configured` names those for which a value
+    is stored, and leaving one of these blank keeps what is stored.
+    """
+
+    advanced: ClassVar[tuple[str, ...]] = ()
+    secret: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, *args: Any, configured: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.configured_fields = tuple(name for name in self.secret if name in configured)
+        self.advanced_fields = self.advanced
+        for name in self.configured_fields:
+            self.fields[name].required = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One page of the wizard after the first. `form` is None where there is only something to read and copy."""
+
+    slug: str
+    label: str
+    form: type[RoomForm] | None = None
+    shows_redirect_uri: bool = False
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of a credential's page. A secret fact has no value: the page says "configured" or "not set"."""
+
+    label: str
+    value: str = ""
+    secret: bool = False
+    copyable: bool = False
+
+
+@dataclass(frozen=True)
+class UsableToken:
+    """What a bot is handed: the token, its type (RFC 6749 §7.1), and the scope if it is known."""
+
+    access_token: str = field(repr=False)
+    token_type: str
+    scope: str | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """One credential in plaintext, in memory, for as long as one use takes."""
+
+    payload: Values
+    secrets: Values = field(repr=False)
+    token: UsableToken | None = field(default=None, repr=False)
+
+
+class Decorator(requests.auth.AuthBase):
+    """Authenticates a request the way a room says (`requests.auth.AuthBase`)."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.headers = dict(headers)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(self.headers)
+        return request
+
+
+class TokenLifeCycle(ABC):
+    """How a type that holds OAuth 2.0 tokens gets the first one and the next ones. Every call raises `OAuthFailure`."""
+
+    @abstractmethod
+    def needs_consent(self, payload: Values) -> bool:
+        """Whether a person has to go to the resource before there is anything to exchange."""
+
+    @abstractmethod
+    def uses_pkce(self, payload: Values) -> bool: ...
+
+    @abstractmethod
+    def authorization_url(self, material: Material, *, redirect_uri: str, state: str, verifier: str | None) -> str:
+        """Where to send the person (RFC 6749 §4.1.1)."""
+
+    @abstractmethod
+    def obtain(
+        self, material: Material, *, code: str, redirect_uri: str, verifier: str | None, transport: Transport
+    ) -> RawAnswer:
+        """The first token. Without consent, `code`, `redirect_uri` and `verifier` are not used."""
+
+    @abstractmethod
+    def renew(self, material: Material, *, refresh_token: str, transport: Transport) -> RawAnswer:
+        """The next token."""
+
+    @abstractmethod
+    def can_renew(self, payload: Values, *, has_refresh_token: bool) -> bool: ...
+
+    @abstractmethod
+    def endpoint(self, payload: Values) -> str:
+        """The token endpoint (RFC 6749 §3.2)."""
+
+    @abstractmethod
+    def authorization_endpoint(self, payload: Values) -> str:
+        """The authorization endpoint (RFC 6749 §3.1), or "" where none is used."""
+
+    @abstractmethod
+    def client(self, material: Material) -> Client:
+        """Who is asking (RFC 6749 §2)."""
+
+    @abstractmethod
+    def requested_scope(self, payload: Values) -> str: ...
+
+
+class CredentialType(ABC):
+    """One authentication type of the specification."""
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    icon: ClassVar[str]
+    life_cycle: ClassVar[TokenLifeCycle | None] = None
+
+    def first_step_fields(self) -> dict[str, forms.Field]:
+        """What this type asks beside Name and Authentication Type. Required only where this type is chosen."""
+        return {}
+
+    @abstractmethod
+    def steps(self, first: Values) -> tuple[Step, ...]:
+        """The steps after the first, given what was entered there."""
+
+    @abstractmethod
+    def split(self, entered: Values) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(payload, secrets) from the cleaned values of all steps together."""
+
+    @abstractmethod
+    def entered(self, payload: Values) -> dict[str, Any]:
+        """The opposite of `split` for what is not secret: initial values of the edit page."""
+
+    @abstractmethod
+    def facts(self, payload: Values, configured: Sequence[str]) -> list[Fact]:
+        """How it shows. `configured` names the secrets that are stored."""
+
+    def variant(self, payload: Values) -> str:
+        """A word that tells two credentials of this type apart, such as the grant type; or ""."""
+        return ""
+
+    def hosts(self, payload: Values) -> frozenset[str]:
+        """Every `scheme://host:port` that stored secrets are sent to. A new one demands the secrets again."""
+        return frozenset()
+
+    def invalidates(self, before: Values, after: Values, *, replaced: Sequence[str]) -> bool:
+        """Whether an edit makes what was authorized before worthless."""
+        return False
+
+    @abstractmethod
+    def authenticator(self, material: Material) -> requests.auth.AuthBase:
+        """What puts this credential on a request."""
+
+    @abstractmethod
+    def attached(self, material: Material) -> list[str]:
+        """What `authenticator` adds, said without secrets: "Authorization: Bearer ••••"."""
+
+    @abstractmethod
+    def token(self, material: Material) -> UsableToken:
+        """What the token endpoint of the bots' API hands out. Raises `NoToken`."""
+
+    @property
+    def final_action(self) -> str:
+        """The button that ends the wizard."""
+        return "Authorize" if self.life_cycle else "Save"

@@ -1,0 +1,25 @@
+"""The table of authentication types, in the order in which the dialog offers them."""
+
+from credentials.types.base import CredentialType
+from credentials.types.oauth2 import OAuth2
+
+
+class UnknownType(LookupError):
+    """A row names a type that this version does not have."""
+
+
+TYPES: dict[str, CredentialType] = {
+    "oauth2": OAuth2(),
+}
+
+
+def room(kind: str) -> CredentialType:
+    """The room of this kind. Raises `UnknownType`."""
+    try:
+        return TYPES[kind]
+    except KeyError:
+        raise UnknownType(kind) from None
+
+
+def rooms() -> tuple[CredentialType, ...]:
+    return tuple(TYPES.values())
