@@ -1,4 +1,4 @@
-"""`python -m botaccounts.sandbox`: serve the sandbox resource, register applications, take back grants, read the ledger."""
+"""`python -m botaccounts.sandbox`: serve the sandbox resource, register applications, take back grants, read its stats."""
 
 import argparse
 import json

@@ -1,0 +1,221 @@
+"""The product as an installation runs it: real web, worker and beat processes on scratch data."""
+
+import base64
+import itertools
+import secrets
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.databases import Postgres
+from tests.support.environment import scratch_environment
+from tests.support.processes import ROOT, Server, answers, free_port
+
+
+class Product:
+    """A running product. Process names are `web.1`, `web.2`, …, `worker.1`, …, `beat`."""
+
+    def __init__(self, folder: Path, env: dict[str, str], ports: list[int]) -> None:
+        self.folder = folder
+        self.env = env
+        self.urls = [f"http://127.0.0.1:{port}" for port in ports]
+        self.processes: dict[str, Server] = {}
+
+    @property
+    def url(self) -> str:
+        """Address of the first web process, which is PUBLIC_URL as well. `urls` names all of them."""
+        return self.urls[0]
+
+    def manage(self, *arguments: str, check: bool = True, **env: str) -> str:
+        """Run `manage.py …` on this product's data and return its standard output; AssertionError when it fails."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            env={**self.env, **env},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, f"manage.py {arguments[0]}:\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def add(self, name: str, command: list[str], *, is_ready: Callable[[Server], bool], **env: str) -> Server:
+        """Start one more process of this product."""
+        self.processes[name] = Server(
+            name,
+            command,
+            log=self.folder / "log" / f"{name}.log",
+            env={**self.env, **env},
+            is_ready=is_ready,
+        )
+        return self.processes[name].start()
+
+    def add_web(self, number: int, **env: str) -> Server:
+        url = self.urls[number - 1]
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"]
+        command += ["--port", url.rpartition(":")[2], "--workers", "1", "--blocking-threads", "32", "--no-ws"]
+        command.append("botaccounts.wsgi:application")
+        return self.add(f"web.{number}", command, is_ready=lambda server: answers(f"{url}/health/live"), **env)
+
+    def add_worker(self, number: int, **env: str) -> Server:
+        command = [sys.executable, "-m", "celery", "-A", "botaccounts", "worker", "--pool", "threads"]
+        command += ["--concurrency", "8", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        command += ["--loglevel", "INFO", "-n", f"worker{number}@scratch"]
+        return self.add(
+            f"worker.{number}", command, is_ready=lambda server: "ready." in server.text_since_start(), **env
+        )
+
+    def add_beat(self, **env: str) -> Server:
+        command = [sys.executable, "-m", "celery", "-A", "botaccounts", "beat", "--loglevel", "INFO", "--pidfile", ""]
+        command += ["-s", str(self.folder / "var" / "beat-schedule")]
+        return self.add("beat", command, is_ready=lambda server: "beat: Starting" in server.text_since_start(), **env)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL one process and its children, at once."""
+        self.processes[name].kill()
+
+    def stop(self, name: str | None = None) -> None:
+        """End one process politely, or all of them."""
+        for each in [name] if name else list(self.processes):
+            self.processes[each].stop()
+
+    def start(self, name: str) -> None:
+        """Start a stopped or killed process again."""
+        self.processes[name].start()
+
+    def restart(self, name: str) -> None:
+        self.processes[name].restart()
+
+    def logs(self, name: str | None = None) -> str:
+        """Everything that one process wrote since the beginning, or all of them one after another."""
+        return "".join(self.processes[each].text() for each in ([name] if name else self.processes))
+
+
+def new_credential_keys(key_id: str = "test") -> str:
+    """A CREDENTIAL_KEYS value with one fresh key."""
+    return f"{key_id}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+class Factory:
+    """Starts products. Migrating and collecting static files is done once per run and copied."""
+
+    def __init__(self, folder: Path, postgres: Callable[[], Postgres]) -> None:
+        self._folder = folder
+        self._postgres = postgres
+        self._numbers = itertools.count(1)
+        # One for the run: a migrated database remembers the fingerprint of the key that it was made with.
+        self._credential_keys = new_credential_keys()
+        self._sqlite_template: Path | None = None
+        self._postgres_template: str | None = None
+        self._static: Path | None = None
+        self.products: list[Product] = []
+
+    def __call__(
+        self,
+        *,
+        web: int = 1,
+        workers: int = 1,
+        beat: bool = False,
+        database: str = "sqlite",
+        redis_url: str = "",
+        env: dict[str, str] | None = None,
+    ) -> Product:
+        """A migrated product: `web` and `workers` processes, `database` "sqlite" or "postgres", `env` on top of ours.
+
+        OUTBOUND_ALLOW is empty unless `env` names what a credential may reach, such as `sandbox.host_and_port`.
+        """
+        folder = self._folder / f"product{next(self._numbers)}"
+        var = folder / "var"
+        var.mkdir(parents=True)
+        ports = [free_port() for _ in range(web or 1)]
+        product = Product(folder, self._environment(var, ports[0], redis_url, env or {}), ports)
+        self._link_static(product, var)
+        if {"DATABASE_URL", "CREDENTIAL_KEYS"} & set(env or {}):
+            product.manage("migrate", "--verbosity", "0")
+        elif database == "postgres":
+            self._migrate_postgres(product)
+        else:
+            self._migrate_sqlite(product, var)
+        self.products.append(product)
+        for number in range(1, web + 1):
+            product.add_web(number)
+        for number in range(1, workers + 1):
+            product.add_worker(number)
+        if beat:
+            product.add_beat()
+        return product
+
+    def _environment(self, var: Path, port: int, redis_url: str, env: dict[str, str]) -> dict[str, str]:
+        return scratch_environment(
+            **{
+                "DJANGO_SETTINGS_MODULE": "botaccounts.settings",
+                "SECRET_KEY": secrets.token_urlsafe(50),
+                "CREDENTIAL_KEYS": self._credential_keys,
+                "DATABASE_URL": f"sqlite:///{var / 'botaccounts.sqlite3'}",
+                "REDIS_URL": redis_url,
+                "PUBLIC_URL": f"http://127.0.0.1:{port}",
+                "OUTBOUND_ALLOW": "",
+                "DEBUG": "false",
+                "VAR_DIR": str(var),
+                **env,
+            }
+        )
+
+    def _link_static(self, product: Product, var: Path) -> None:
+        if self._static is None:
+            product.manage("collectstatic", "--noinput", "--verbosity", "0")
+            self._static = self._folder / "static"
+            shutil.move(var / "static", self._static)
+        (var / "static").symlink_to(self._static)
+
+    def _migrate_postgres(self, product: Product) -> None:
+        server = self._postgres()
+        if self._postgres_template is None:
+            template = server.new_database()
+            product.manage("migrate", "--verbosity", "0", DATABASE_URL=template)
+            self._postgres_template = template.rpartition("/")[2]
+        product.env["DATABASE_URL"] = server.new_database(self._postgres_template)
+
+    def _migrate_sqlite(self, product: Product, var: Path) -> None:
+        database = var / "botaccounts.sqlite3"
+        if self._sqlite_template is None:
+            product.manage("migrate", "--verbosity", "0")
+            template = self._folder / "template.sqlite3"
+            # A backup takes along what is still in the write-ahead log.
+            with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(template)) as target:
+                source.backup(target)
+            self._sqlite_template = template
+        else:
+            shutil.copy(self._sqlite_template, database)
+
+
+@pytest.fixture(scope="session")
+def product_factory(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Factory]:
+    """Factory for products that live as long as the test run; `product` is the one to use within a test."""
+    factory = Factory(tmp_path_factory.mktemp("products"), lambda: request.getfixturevalue("postgres"))
+    yield factory
+    for product in factory.products:
+        product.stop()
+
+
+@pytest.fixture
+def product(product_factory: Factory) -> Iterator[Callable[..., Product]]:
+    """Factory: `product(web=2, workers=4, database="postgres", env={...})`; stopped when the test ends."""
+    started: list[Product] = []
+
+    def start(**options: Any) -> Product:
+        started.append(product_factory(**options))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+        product_factory.products.remove(each)
