@@ -1,0 +1,37 @@
+"""The environment of the tests, and Django loaded in it. Keys are random: nothing may depend on their value.
+
+`pyproject.toml` names no settings module, because pytest-django would load it before this file is read.
+"""
+
+import os
+import secrets
+import tempfile
+
+import django
+
+
+def _random_key(name: str) -> str:
+    return f"{name}:{secrets.token_urlsafe(32)}"
+
+
+# A folder of this run alone (SQLite file, broker), so that two runs do not meet. It goes with the process.
+_VAR_DIR = tempfile.TemporaryDirectory(prefix="botaccounts-tests-")
+
+for variable in ("CREDENTIAL_KEYS_FILE", "SECRET_KEY_FILE"):
+    os.environ.pop(variable, None)
+# Set, not removed: an .env of the checkout must not fill them in.
+os.environ.update(
+    DJANGO_SETTINGS_MODULE="botaccounts.settings",
+    SECRET_KEY=secrets.token_urlsafe(48),
+    CREDENTIAL_KEYS=f"{_random_key('test-b')},{_random_key('test-a')}",
+    PUBLIC_URL="http://127.0.0.1:8000",
+    ALLOWED_HOSTS="127.0.0.1,localhost",
+    OUTBOUND_ALLOW="127.0.0.0/8",
+    DEBUG="off",
+    BEHIND_PROXY="off",
+    REDIS_URL="",
+    VAR_DIR=_VAR_DIR.name,
+)
+django.setup()
+
+pytest_plugins = ["tests.support.servers", "tests.support.people"]
