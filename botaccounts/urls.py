@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from botaccounts import health
+from credentials.views.authorize import callback
 from organizations.views import SignIn
 
 urlpatterns = [
@@ -13,6 +14,8 @@ urlpatterns = [
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("organizations/", include("organizations.urls")),
+    path("", include("credentials.urls")),
+    path("oauth2/callback/<uuid:credential_id>/", callback, name="oauth2-callback"),
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),

@@ -38,9 +38,9 @@ class Outcome(enum.Enum):
 def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None) -> Outcome:
     """Renew the token if it is due, or if a dead process left a renewal unfinished.
 
-    `instead_of` is the generation that a bot or a person found wanting: that one is renewed though it is not due, unless
-    another process has just done so. Safe to call any number of times, late, and from any number of processes: the token
-    endpoint hears of one.
+    `instead_of` is the generation that a bot or a person found wanting: that one is renewed though it is not due,
+    unless another process has just done so. Safe to call any number of times, late, and from any number of processes:
+    the token endpoint hears of one.
     """
     token = OAuthToken.objects.select_related("credential__organization").filter(pk=credential_id).first()
     now = database_now()

@@ -1,0 +1,22 @@
+"""The pages of an organization's credentials."""
+
+from django.urls import path
+
+from credentials.views import authorize, delete, detail, edit, listing
+from credentials.wizard import views as wizard
+
+app_name = "credentials"
+
+ORGANIZATION = "organizations/<uuid:organization_id>"
+CREDENTIAL = f"{ORGANIZATION}/credentials/<uuid:credential_id>"
+
+urlpatterns = [
+    path(f"{ORGANIZATION}/credentials/", listing.listing, name="list"),
+    path(f"{ORGANIZATION}/credentials/add/", wizard.first, name="add"),
+    path(f"{ORGANIZATION}/credentials/add/<uuid:draft_id>/<slug:slug>/", wizard.step, name="add-step"),
+    path(f"{CREDENTIAL}/", detail.detail, name="detail"),
+    path(f"{CREDENTIAL}/edit/", edit.edit_page, name="edit"),
+    path(f"{CREDENTIAL}/authorize/", authorize.authorize, name="authorize"),
+    path(f"{CREDENTIAL}/authorizations/<uuid:authorization_id>/", authorize.progress, name="authorization"),
+    path(f"{CREDENTIAL}/delete/", delete.delete_page, name="delete"),
+]

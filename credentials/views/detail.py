@@ -1,0 +1,104 @@
+"""The page of one credential: how it stands, what it is, what uses it, what happened to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from credentials.models import Credential
+from credentials.services import explain
+from credentials.services.addresses import redirect_uri
+from credentials.services.delete import usages
+from credentials.types.registry import room
+from credentials.views.find import find_credential
+from credentials.views.presentation import present, problem_of
+from organizations.access import Access, in_organization
+from organizations.models import AuditEntry
+from organizations.policies import Action
+
+SHOWN = 20
+WORDS = {
+    "credential.created": "Added",
+    "credential.edited": "Edited",
+    "credential.expired": "Access ended",
+    "credential.used": "Used for an API integration",
+    "authorization.started": "Authorization started",
+    "authorization.received": "Consent given at the resource",
+    "authorization.failed": "Authorization failed",
+    "token.obtained": "Access token obtained",
+    "token.refreshed": "Access token renewed",
+    "token.refresh_failed": "Renewing the access token failed",
+    "token.served": "Access token handed to a bot",
+}
+
+
+@dataclass(frozen=True)
+class Usage:
+    integration: str
+    bot: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Event:
+    when: datetime
+    who: str
+    what: str
+    why: str
+    outcome: str
+
+
+@never_cache
+@require_GET
+@in_organization(Action.SEE_CREDENTIALS)
+def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpResponse:
+    credential = find_credential(access, credential_id)
+    used_by = usage_list(access, credential)
+    view = present(access, credential, used_by=len(used_by), with_facts=True)
+    life_cycle = room(credential.kind).life_cycle
+    consents = life_cycle is not None and life_cycle.needs_consent(credential.payload)
+    context = {
+        "access": access,
+        "credential": view,
+        "problem": problem_of(credential, view),
+        "redirect_uri": redirect_uri(credential.pk) if consents else "",
+        "usages": used_by,
+        "activity": [event(entry) for entry in history(credential)],
+        "can_manage": view.can_manage,
+        "list_url": reverse("credentials:list", args=[access.organization.pk]),
+        "edit_url": view.edit_url,
+        "delete_url": view.delete_url,
+        "authorize_url": view.authorize_url,
+    }
+    return render(request, "credentials/detail.html", context)
+
+
+def usage_list(access: Access, credential: Credential) -> list[Usage]:
+    return [
+        Usage(used.name, used.bot.name, reverse("credentials:integration", args=[access.organization.pk, used.pk]))
+        for used in usages(credential)
+    ]
+
+
+def history(credential: Credential) -> list[AuditEntry]:
+    """The latest entries of the audit log about it."""
+    entries = AuditEntry.objects.filter(
+        chain_id=credential.organization_id, object_type="credential", object_id=str(credential.pk)
+    )
+    return list(entries.order_by("-position")[:SHOWN])
+
+
+def event(entry: AuditEntry) -> Event:
+    error = entry.details.get("error", "") if isinstance(entry.details, dict) else ""
+    return Event(
+        when=entry.at,
+        who=entry.actor_label,
+        what=WORDS.get(entry.action, entry.action),
+        why=explain.explanation(error).happened if error else "",
+        outcome=entry.outcome,
+    )

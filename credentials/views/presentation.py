@@ -1,0 +1,150 @@
+"""Rows as a person reads them: words, tones, icons and addresses for the templates. Decides nothing."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from credentials.models import Credential, OAuthToken
+from credentials.models.credential import Status
+from credentials.services import explain
+from credentials.types.base import Fact
+from credentials.types.registry import UnknownType, room
+from organizations.access import Access
+from organizations.policies import Action
+
+SOON = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A status: an icon, a word, and why."""
+
+    status: str
+    status_tone: str
+    status_icon: str
+    status_reason: str = ""
+
+
+LOOKS: dict[str, tuple[str, str]] = {
+    Status.ACTIVE: ("ok", "check-circle-fill"),
+    Status.NEEDS_AUTHORIZATION: ("warn", "exclamation-triangle-fill"),
+    Status.AUTHORIZING: ("busy", "arrow-repeat"),
+    Status.FAILED: ("bad", "x-circle-fill"),
+}
+# Saved but not authorized yet is a normal state, not a warning.
+NEW = Shown("Needs authorization", "idle", "dash-circle", "it has not been authorized yet")
+
+
+def status_of(credential: Credential) -> Shown:
+    """What is stored, except *Expiring*: an active credential whose end is near or whose renewal is failing."""
+    if credential.status_code == "not_authorized":
+        return NEW
+    if credential.status == Status.ACTIVE and (reason := why_expiring(credential)):
+        return Shown("Expiring", "warn", "hourglass-split", reason)
+    tone, icon = LOOKS[credential.status]
+    return Shown(Status(credential.status).label, tone, icon, credential.status_reason)
+
+
+def why_expiring(credential: Credential) -> str:
+    token: OAuthToken | None = getattr(credential, "token", None)
+    if token is not None and token.failures and token.refresh_at:
+        return f"renewing it failed and is tried again: {token.last_error}"
+    if credential.expires_at and credential.expires_at < timezone.now() + SOON:
+        return "access ends soon and does not renew itself; authorize it again in time"
+    return ""
+
+
+@dataclass(frozen=True)
+class CredentialView:
+    """One credential for the list and for its own page."""
+
+    id: Any
+    name: str
+    type_label: str
+    type_icon: str
+    grant_label: str
+    status: str
+    status_tone: str
+    status_icon: str
+    status_reason: str
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+    used_by: int
+    detail_url: str
+    edit_url: str
+    delete_url: str
+    authorize_url: str | None
+    can_manage: bool
+    facts: list[Fact] = field(default_factory=list)
+
+
+def present(access: Access, credential: Credential, *, used_by: int = 0, with_facts: bool = False) -> CredentialView:
+    """`credential` with its token, creator and editor already loaded."""
+    try:
+        authentication = room(credential.kind)
+        type_label, type_icon = authentication.label, authentication.icon
+        variant = authentication.variant(credential.payload)
+        authorizable = authentication.life_cycle is not None
+        facts = authentication.facts(credential.payload, ["client_secret"] if credential.secrets else [])
+    except UnknownType:
+        type_label, type_icon, variant, authorizable, facts = credential.kind, "question-circle", "", False, []
+    where = [access.organization.pk, credential.pk]
+    shown = status_of(credential)
+    return CredentialView(
+        id=credential.pk,
+        name=credential.name,
+        type_label=type_label,
+        type_icon=type_icon,
+        grant_label=variant,
+        status=shown.status,
+        status_tone=shown.status_tone,
+        status_icon=shown.status_icon,
+        status_reason=shown.status_reason,
+        last_used_at=credential.last_used_at,
+        expires_at=credential.expires_at,
+        created_at=credential.created_at,
+        created_by=str(credential.created_by or ""),
+        updated_at=credential.updated_at,
+        updated_by=str(credential.updated_by or ""),
+        used_by=used_by,
+        detail_url=reverse("credentials:detail", args=where),
+        edit_url=reverse("credentials:edit", args=where),
+        delete_url=reverse("credentials:delete", args=where),
+        authorize_url=reverse("credentials:authorize", args=where) if authorizable else None,
+        can_manage=access.may(Action.MANAGE_CREDENTIALS),
+        facts=facts if with_facts else [],
+    )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What stands between a credential and its use, and the button that mends it."""
+
+    title: str
+    what_happened: str
+    what_to_do: str
+    action_label: str = ""
+    action_url: str = ""
+    method: str = "post"
+
+
+def problem_of(credential: Credential, view: CredentialView) -> Problem | None:
+    if credential.status == Status.ACTIVE or not credential.status_code:
+        return None
+    explained = explain.explanation(credential.status_code)
+    happened = credential.status_reason or explained.happened
+    return Problem(
+        title=explained.title,
+        what_happened=f"{happened[:1].upper()}{happened[1:]}.",
+        what_to_do=explained.remedy,
+        action_label="Authorize" if view.authorize_url else "Edit",
+        action_url=view.authorize_url or view.edit_url,
+        method="post" if view.authorize_url else "get",
+    )

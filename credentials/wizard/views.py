@@ -1,0 +1,196 @@
+"""The wizard's pages. Each works as a page of its own; with scripts the same pages appear inside a dialog."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from credentials.browser import begin_authorization, go_to
+from credentials.models import Credential
+from credentials.services.add import NameTaken, add, name_is_taken
+from credentials.services.addresses import redirect_uri
+from credentials.types.base import RoomForm, Step
+from credentials.wizard import drafts
+from credentials.wizard.drafts import Entered
+from credentials.wizard.flow import FIRST, Flow
+from credentials.wizard.forms import BasicsForm
+from organizations.access import Access, in_organization
+from organizations.policies import Action
+
+ADD_URL = "credentials:add"
+STEP_URL = "credentials:add-step"
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@in_organization(Action.MANAGE_CREDENTIALS)
+def first(request: HttpRequest, access: Access) -> HttpResponseBase:
+    """The first step of a new draft."""
+    if request.method == "GET":
+        return show(request, access, None, FIRST, BasicsForm())
+    return take(request, access, drafts.begin(access), FIRST)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@in_organization(Action.MANAGE_CREDENTIALS)
+def step(request: HttpRequest, access: Access, draft_id: UUID, slug: str) -> HttpResponseBase:
+    """A step of a draft that has been begun."""
+    entered = drafts.find(access, draft_id)
+    if entered is None:
+        return gone(request, access, draft_id)
+    current = entered.flow.step(slug)
+    if current is None or (current != FIRST and not entered.is_valid(FIRST.slug)):
+        return redirect(step_url(access, entered, FIRST))
+    if request.method == "POST":
+        return take(request, access, entered, current)
+    return show(request, access, entered, current, blank_form(entered, current, check="check" in request.GET))
+
+
+def take(request: HttpRequest, access: Access, entered: Entered, current: Step) -> HttpResponseBase:
+    """Keep what was entered, whatever it is, and go where the pressed button leads."""
+    form = bound_form(request, entered, current)
+    if "back" in request.POST:
+        keep_raw(entered, current, form)
+        return redirect(step_url(access, entered, entered.flow.previous(current) or FIRST))
+    if form is not None and (not form.is_valid() or not name_is_free(access, form)):
+        keep_raw(entered, current, form)
+        return show(request, access, entered, current, replaced_form(entered, current, form))
+    entered.keep(current.slug, cleaned_values(entered, current, form), valid=True)
+    following = entered.flow.next(current)
+    return redirect(step_url(access, entered, following)) if following else finish(request, access, entered)
+
+
+def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpResponseBase:
+    """Every step has been valid: make the credential, and authorize it where its type asks for that."""
+    for passed in entered.flow.steps:
+        if passed.form and not entered.is_valid(passed.slug):
+            return redirect(step_url(access, entered, passed))
+    values = entered.all_values()
+    try:
+        credential = add(
+            access, credential_id=entered.draft.pk, name=values["name"], kind=values["kind"], entered=values
+        )
+    except NameTaken:
+        return redirect(f"{step_url(access, entered, FIRST)}?check")
+    drafts.discard(entered)
+    if entered.flow.room and entered.flow.room.life_cycle:
+        return begin_authorization(request, access, credential)
+    messages.success(request, f"The credential “{credential.name}” was saved.")
+    return go_to(request, reverse("credentials:list", args=[access.organization.pk]))
+
+
+def gone(request: HttpRequest, access: Access, draft_id: UUID) -> HttpResponseBase:
+    """The draft is no more: it has become a credential (a form sent twice), or it has ended."""
+    if Credential.objects.filter(pk=draft_id, organization=access.organization).exists():
+        return go_to(request, reverse("credentials:detail", args=[access.organization.pk, draft_id]))
+    messages.warning(request, "What was entered is kept for two hours only. Please start again.")
+    return redirect(reverse(ADD_URL, args=[access.organization.pk]))
+
+
+def show(
+    request: HttpRequest, access: Access, entered: Entered | None, current: Step, form: forms.Form | None
+) -> HttpResponse:
+    flow = entered.flow if entered else Flow.after({})
+    organization_id = access.organization.pk
+    context = {
+        "access": access,
+        "flow": {
+            "title": "Add Credentials",
+            "steps": flow.progress(current),
+            "number": flow.steps.index(current) + 1,
+            "count": len(flow.steps),
+        },
+        "form": form,
+        "redirect_uri": redirect_uri(entered.draft.pk) if entered and current.shows_redirect_uri else "",
+        "action_label": flow.action_label(current),
+        "back": flow.previous(current) is not None,
+        "cancel_url": reverse("credentials:list", args=[organization_id]),
+        # A draft that has not been stored yet has no address of its own.
+        "post_url": step_url(access, entered, current)
+        if entered and not entered.draft._state.adding
+        else reverse(ADD_URL, args=[organization_id]),
+    }
+    return render(request, "credentials/wizard/step.html", context)
+
+
+def step_url(access: Access, entered: Entered, step: Step) -> str:
+    return reverse(STEP_URL, args=[access.organization.pk, entered.draft.pk, step.slug])
+
+
+def form_class(current: Step) -> type[forms.Form] | None:
+    return BasicsForm if current == FIRST else current.form
+
+
+def make_form(entered: Entered, current: Step, **kwargs: Any) -> forms.Form | None:
+    kind = form_class(current)
+    if kind is None:
+        return None
+    if issubclass(kind, RoomForm):
+        stored = entered.values(current.slug)
+        kwargs["configured"] = [name for name in kind.secret if stored.get(name)]
+    return kind(**kwargs)
+
+
+def bound_form(request: HttpRequest, entered: Entered, current: Step) -> forms.Form | None:
+    return make_form(entered, current, data=request.POST, files=request.FILES)
+
+
+def blank_form(entered: Entered, current: Step, *, check: bool) -> forms.Form | None:
+    """The form with what was entered before, which is put to the proof at once where `check` says so."""
+    stored = entered.values(current.slug)
+    if not check:
+        return make_form(entered, current, initial=stored)
+    form = make_form(entered, current, data=stored)
+    if isinstance(form, BasicsForm):
+        form.full_clean()
+        form.add_error("name", NAME_TAKEN)
+    return form
+
+
+def replaced_form(entered: Entered, current: Step, refused: forms.Form) -> forms.Form:
+    """The refused form again, now knowing which secrets the draft keeps, so that nobody has to type them twice."""
+    stored = entered.values(current.slug)
+    secret: tuple[str, ...] = getattr(refused, "secret", ())
+    if isinstance(refused, RoomForm):
+        refused.configured_fields = tuple(name for name in secret if stored.get(name) and name not in refused.errors)
+    return refused
+
+
+NAME_TAKEN = "There is already a credential of this name in the organization."
+
+
+def name_is_free(access: Access, form: forms.Form) -> bool:
+    if isinstance(form, BasicsForm) and name_is_taken(access, form.cleaned_data["name"]):
+        form.add_error("name", NAME_TAKEN)
+        return False
+    return True
+
+
+def keep_raw(entered: Entered, current: Step, form: forms.Form | None) -> None:
+    """Store what was typed though it may not be valid. A secret left blank keeps the one stored before."""
+    if form is None:
+        return
+    typed = {name: form[name].data for name in form.fields}
+    kept = {name: value for name, value in entered.values(current.slug).items() if not typed.get(name)}
+    secret: tuple[str, ...] = getattr(form, "secret", ())
+    values = {name: kept.get(name, typed[name]) if name in secret else typed[name] for name in typed}
+    entered.keep(current.slug, values, valid=False)
+
+
+def cleaned_values(entered: Entered, current: Step, form: forms.Form | None) -> dict[str, Any]:
+    if form is None:
+        return {}
+    stored = entered.values(current.slug)
+    secret: tuple[str, ...] = getattr(form, "secret", ())
+    return {
+        name: stored.get(name, "") if name in secret and not value else value
+        for name, value in form.cleaned_data.items()
+    }
