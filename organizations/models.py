@@ -120,6 +120,17 @@ class Bot(models.Model):
         return self.name
 
 
+class ServiceTokenQuerySet(models.QuerySet["ServiceToken"]):
+    """Service tokens by their state."""
+
+    def in_state(self, state: str) -> Self:
+        """Those that are `active`, `expired` or `revoked` at this moment, as `ServiceToken.state` names it."""
+        if state == "revoked":
+            return self.exclude(revoked_at=None)
+        living = models.Q(expires_at__gt=timezone.now())
+        return self.filter(living if state == "active" else ~living, revoked_at=None)
+
+
 class ServiceToken(models.Model):
     """What a bot's platform shows at the HTTP API: of one organization, expiring, kept only as a SHA-256 digest."""
 
@@ -137,6 +148,8 @@ class ServiceToken(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ServiceTokenQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "id"]
