@@ -24,7 +24,7 @@ function focusTarget() {
   return (
     body.querySelector("[data-error-summary]") ??
     body.querySelector("[autofocus]") ??
-    body.querySelector("input:not([type=hidden]):not([disabled]), select:not([disabled]), textarea:not([disabled])") ??
+    body.querySelector("input:not([type=hidden], [disabled]), select:not([disabled]), textarea:not([disabled], [readonly])") ??
     body.querySelector("button")
   );
 }
