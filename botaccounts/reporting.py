@@ -1,5 +1,7 @@
 """What an error report may say: the exception's type, message and place, and nothing that a person or a provider sent."""
 
+from collections.abc import ItemsView
+
 from django.http import HttpRequest
 from django.views.debug import SafeExceptionReporterFilter
 
@@ -19,8 +21,8 @@ class SilentReporterFilter(SafeExceptionReporterFilter):
     def get_safe_cookies(self, request: HttpRequest) -> dict[str, str]:
         return {}
 
-    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, object]:  # type: ignore[override]
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, object]:
         return {}
 
-    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: object) -> list[tuple[str, object]]:
-        return []
+    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: object) -> ItemsView[str, object]:
+        return {}.items()

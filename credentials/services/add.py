@@ -55,6 +55,6 @@ def add(access: Access, *, credential_id: UUID, name: str, kind: str, entered: M
     return credential
 
 
-def name_is_taken(access: Access, name: str, *, but: UUID | None = None) -> bool:
+def name_is_taken(access: Access, name: str) -> bool:
     """Whether another credential of the organization has this name, whatever the case of its letters."""
-    return Credential.objects.filter(organization=access.organization, name__iexact=name).exclude(pk=but).exists()
+    return Credential.objects.filter(organization=access.organization, name__iexact=name).exists()

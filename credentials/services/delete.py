@@ -9,7 +9,7 @@ from django.db.models import ProtectedError
 from credentials.crypto.envelope import Unsealable
 from credentials.models import ApiIntegration, Credential, OAuthToken
 from credentials.oauth import client as oauth
-from credentials.oauth.client import Client
+from credentials.oauth.client import Client, TokenTypeHint
 from credentials.oauth.errors import OAuthFailure
 from credentials.outbound import GuardedAdapter
 from credentials.services.authorize import discover
@@ -40,7 +40,7 @@ class Held:
     client: Client
     auth_url: str
     token: str
-    hint: str
+    hint: TokenTypeHint
 
 
 def usages(credential: Credential) -> list[ApiIntegration]:

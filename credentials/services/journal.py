@@ -5,6 +5,7 @@ parsed, and the token is swapped where its generation still matches. Each functi
 """
 
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import F
@@ -45,7 +46,7 @@ def keep_answer(attempt: TokenAttempt, raw: RawAnswer) -> None:
 
 def kept_answer(attempt: TokenAttempt) -> RawAnswer:
     """The stored answer of an attempt that was interrupted after it. Raises `Unsealable`."""
-    return RawAnswer.from_json(attempt.unseal("answer"))
+    return RawAnswer.from_json(cast(dict[str, Any], attempt.unseal("answer")))
 
 
 def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Actor, lease: Lease | None = None) -> bool:

@@ -1,7 +1,7 @@
 """A page of an organization's credentials: filtered, sorted, and found by a key instead of an offset."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,7 +40,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Page:
-    rows: list[Credential]
+    rows: Sequence[Credential]
     after: str
     before: str
     total: int

@@ -17,7 +17,7 @@ from credentials.services import explain
 from credentials.types.base import Fact
 from credentials.views.find import find_credential
 from credentials.views.presentation import present
-from organizations.access import Access, in_organization
+from organizations.access import Access, in_organization, organizations_of
 from organizations.pages import SeeOther
 from organizations.policies import Action
 
@@ -55,7 +55,7 @@ def callback(request: HttpRequest, credential_id: UUID) -> HttpResponseBase:
 
 def refused(request: HttpRequest, why: str, credential_id: UUID) -> HttpResponse:
     """400. The code in the address is of no use to anybody: the page that shows it must not pass it on."""
-    credential = Credential.objects.filter(pk=credential_id, organization__memberships__user_id=request.user.pk).first()
+    credential = Credential.objects.filter(pk=credential_id, organization__in=organizations_of(request.user)).first()
     detail_url = reverse("credentials:detail", args=[credential.organization_id, credential.pk]) if credential else ""
     response = render(request, "credentials/callback_refused.html", {"why": why, "detail_url": detail_url}, status=400)
     response["Referrer-Policy"] = "no-referrer"
@@ -80,14 +80,14 @@ def progress(request: HttpRequest, access: Access, credential_id: UUID, authoriz
         "detail_url": view.detail_url,
     }
     response = render(request, "credentials/authorization.html", context)
-    if authorization.is_over and NONCE_COOKIE in request.COOKIES and not has_open(request):
+    if authorization.is_over and NONCE_COOKIE in request.COOKIES and not has_open(access):
         response.delete_cookie(NONCE_COOKIE, path="/", samesite="Lax")
     return response
 
 
-def has_open(request: HttpRequest) -> bool:
+def has_open(access: Access) -> bool:
     """Whether the person has another authorization under way, in another tab."""
-    return Authorization.objects.filter(user_id=request.user.pk, status=AuthorizationStatus.STARTED).exists()
+    return Authorization.objects.filter(user=access.user, status=AuthorizationStatus.STARTED).exists()
 
 
 def story(authorization: Authorization, credential: Credential) -> dict[str, object]:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from credentials.models.credential import Status
-from credentials.services.listing import EXPIRING, SORTS, Page, Query, page
+from credentials.services.listing import EXPIRING, Page, Query, page
 from credentials.types.registry import rooms
 from credentials.views.presentation import present
 from organizations.access import Access, in_organization
@@ -46,7 +46,7 @@ class Filters(forms.Form):
             text=(said.get("q") or "").replace("\x00", ""),
             kind=said.get("type") or "",
             status=said.get("status") or "",
-            sort=said.get("sort") if said.get("sort") in SORTS else "name",
+            sort=said.get("sort") or "name",
             after=request.GET.get("after", ""),
             before=request.GET.get("before", ""),
         )

@@ -10,7 +10,7 @@ from django import forms
 from credentials.oauth import client as oauth
 from credentials.oauth.client import Client, RawAnswer, Transport
 from credentials.types.base import CredentialType, Decorator, Fact, Material, Step, TokenLifeCycle, UsableToken, Values
-from credentials.types.oauth2.forms import BASIC, parse_parameters
+from credentials.types.oauth2.forms import BASIC, BODY, parse_parameters
 from credentials.types.oauth2.grants import GRANTS, Grant
 
 PAYLOAD_FIELDS = (
@@ -38,7 +38,7 @@ def client_of(material: Material) -> Client:
         client_id=payload["client_id"],
         client_secret=material.secrets.get("client_secret", ""),
         token_url=payload["token_url"],
-        authentication=payload.get("client_authentication") or BASIC,
+        authentication="body" if payload.get("client_authentication") == BODY else "basic",
         scope=payload.get("scope", ""),
     )
 
