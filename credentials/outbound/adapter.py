@@ -1,5 +1,6 @@
 """The transport of every request to an address that somebody typed, and a session around it."""
 
+import contextlib
 import functools
 import http.client
 import re
@@ -83,15 +84,19 @@ class GuardedAdapter(HTTPAdapter):
         port = parts.port or (443 if parts.scheme == "https" else 80)
         connection = self._connection(parts.scheme, host, port, budget)
         try:
-            connection.request(
-                str(request.method),
-                request.path_url,
-                body=request.body,
-                headers=request.headers,
-                chunked=request.body is not None and "Content-Length" not in request.headers,
-                preload_content=False,
-                decode_content=False,
-            )
+            connection.connect()
+            # A server may refuse (by an answer, or by a TLS alert about the client certificate) and leave before it
+            # has read everything: what it said is still there to be read.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+                connection.request(
+                    str(request.method),
+                    request.path_url,
+                    body=request.body,
+                    headers=request.headers,
+                    chunked=request.body is not None and "Content-Length" not in request.headers,
+                    preload_content=False,
+                    decode_content=False,
+                )
             answer = connection.getresponse()
             response = self.build_response(request, answer)
             # What requests itself sets once it has read a body; it then asks the connection for nothing more.
@@ -176,8 +181,9 @@ def _plain(error: Exception, place: str, budget: Budget) -> requests.RequestExce
     if isinstance(tls, ssl.SSLCertVerificationError):
         return TlsRefused(f"The certificate of {place} is not accepted: {tls.verify_message}")
     if isinstance(tls, ssl.SSLError):
-        reason = (tls.reason or "no reason given").replace("_", " ").lower()
-        return TlsRefused(f"No secure connection with {place}: {reason}.")
+        # "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)": what stands between is for people.
+        reason = re.sub(r"^\[[^]]*\] | \(_ssl[^)]*\)$", "", str(tls.args[-1] if tls.args else ""))
+        return TlsRefused(f"No secure connection with {place}: {reason or 'no reason given'}.")
     if isinstance(error, ConnectionRefusedError):
         return Unreachable(f"{place} refuses connections.")
     if isinstance(error, urllib3.exceptions.DecodeError):

@@ -283,3 +283,20 @@ def test_many_requests_at_once_do_not_disturb_each_other(lying_server: LyingServ
     for thread in threads:
         thread.join()
     assert len(outcomes) == 5
+
+
+def test_an_answer_given_before_the_request_was_read_is_still_read() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def answer_and_leave() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+                connection.recv(1)
+
+        thread = threading.Thread(target=answer_and_leave)
+        thread.start()
+        session = guarded_session(deadline=5, allowance=parse_allow([f"127.0.0.1:{port}"]))
+        assert session.post(f"http://127.0.0.1:{port}/", data=b"x" * 20_000_000).status_code == 413
+        thread.join()
