@@ -25,9 +25,14 @@ get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class SignIn(LoginView):
-    """Sign-in by user name and password; `next` leads to pages of this site only."""
+    """Sign-in by user name and password; `next` leads to paths of this site only."""
 
     redirect_authenticated_user = True
+
+    def get_redirect_url(self) -> str:
+        """A path of ours. Django lets `\\page` and a page of the same host through; we need neither."""
+        target = super().get_redirect_url()
+        return target if target.startswith("/") else ""
 
 
 @require_GET

@@ -1,0 +1,83 @@
+"""What a load balancer is told."""
+
+import threading
+import time
+
+import pytest
+import redis
+from django.db import OperationalError
+
+from botaccounts import health
+
+
+@pytest.fixture
+def database_check(monkeypatch):
+    """Put another check in the place of the database's."""
+
+    def put(check):
+        monkeypatch.setattr(health, "_database", health.Probe("database", check))
+
+    return put
+
+
+def refuse():
+    raise OperationalError("connection refused")
+
+
+def test_a_process_that_answers_is_live_without_asking_anything(client, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = client.get("/health/live")  # no database is available to this test
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_a_database_it_is_ready(client):
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_without_a_database_it_names_it_with_503(client, database_check):
+    database_check(refuse)
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()) == (503, {"status": "unavailable", "down": ["database"]})
+    assert client.get("/health/live").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_broker_counts_where_one_is_configured(client, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()["down"]) == (503, ["broker"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_answers_makes_it_ready(client, settings, monkeypatch):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(redis.Redis, "ping", lambda self: True)
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_a_database_that_hangs_is_down_within_the_deadline_and_asked_once(client, database_check, monkeypatch):
+    monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.2)
+    let_go = threading.Event()
+    asked = []
+
+    def hang():
+        asked.append(1)
+        let_go.wait(30)
+
+    database_check(hang)
+    try:
+        begun = time.monotonic()
+        assert client.get("/health/ready").status_code == 503
+        assert client.get("/health/ready").status_code == 503
+        assert time.monotonic() - begun < 2
+        assert len(asked) == 1
+    finally:
+        let_go.set()
+
+
+def test_only_reading_is_asked_for(client):
+    assert client.post("/health/live").status_code == 405
+    assert client.post("/health/ready").status_code == 405
