@@ -3,9 +3,24 @@
 import os
 
 from celery import Celery
+from celery.signals import beat_init, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botaccounts.settings")
 
 app = Celery("botaccounts")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_to_start_when_misconfigured(**_: object) -> None:
+    """Celery logs an exception of a signal's receiver and goes on; only an exit stops it."""
+    from django.core.exceptions import ImproperlyConfigured
+
+    from credentials import checks
+
+    try:
+        checks.refuse_to_start_when_misconfigured()
+    except ImproperlyConfigured as reason:
+        raise SystemExit(str(reason)) from None

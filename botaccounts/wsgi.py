@@ -7,3 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botaccounts.settings")
 
 application = get_wsgi_application()
+
+from credentials.checks import refuse_to_start_when_misconfigured  # noqa: E402 - its models need the set-up above
+
+refuse_to_start_when_misconfigured()
