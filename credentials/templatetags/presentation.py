@@ -38,7 +38,7 @@ MESSAGE_TONES: Mapping[str, str] = {
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """One icon of the sprite (static/vendor/bootstrap-icons). It says nothing to a screen reader: words stand beside it."""
+    """One icon of the sprite. It says nothing to a screen reader: words stand beside it."""
     address = static("vendor/bootstrap-icons/icons.svg")
     return format_html(
         '<svg class="icon" width="16" height="16" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',

@@ -14,7 +14,7 @@ from organizations.policies import Action
 
 register = template.Library()
 
-# Label, view, and what one must be allowed to do to see it. *Credentials* comes first: the upper-left corner is its place.
+# Label, view, and what one must be allowed to do. *Credentials* comes first: the upper-left corner is its place.
 ENTRIES: Sequence[tuple[Any, str, Action]] = (
     (gettext_lazy("Credentials"), "credentials:list", Action.SEE_CREDENTIALS),
     (gettext_lazy("Integrations"), "credentials:integrations", Action.SEE_INTEGRATIONS),
