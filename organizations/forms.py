@@ -89,7 +89,7 @@ class ActivityFilter(forms.Form):
 
     def _offer(self, name: str, chosen: str, choices: list[tuple[str, str]]) -> None:
         """The usual choices, and the one in the address: a single action, or somebody who has left."""
-        if chosen not in dict(choices):
+        if chosen not in dict(choices) and chosen.isprintable():
             choices = [*choices, (chosen, chosen)]
         cast(forms.ChoiceField, self.fields[name]).choices = choices
 

@@ -1,5 +1,7 @@
 """What gets into the audit log, and that nothing gets out of it again."""
 
+import threading
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -61,6 +63,28 @@ def test_an_entry_goes_back_together_with_its_change():
         assert audit.recorded(entry)
         transaction.set_rollback(True)
     assert not audit.recorded(entry)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_entries_written_at_the_same_time_stand_in_one_chain():
+    together = threading.Barrier(4, timeout=20)
+
+    def write():
+        try:
+            together.wait()
+            for _ in range(5):
+                with transaction.atomic():
+                    audit.record(None, WORKER, "token.refreshed")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    found = audit.verify(SYSTEM_CHAIN)
+    assert (found.ok, found.entries) == (True, 20)
 
 
 @pytest.mark.parametrize(
