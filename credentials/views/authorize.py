@@ -93,7 +93,7 @@ def has_open(access: Access) -> bool:
 def story(authorization: Authorization, credential: Credential) -> dict[str, object]:
     """What the progress page tells."""
     if authorization.status == AuthorizationStatus.SUCCEEDED:
-        return {"state": "succeeded", "title": "Authorized", "message": "", "facts": what_was_granted(credential)}
+        return {"state": "succeeded", "title": "Authorized", "facts": what_was_granted(credential)}
     if authorization.status == AuthorizationStatus.FAILED:
         explained = explain.explanation(authorization.error)
         happened = explain.reason(authorization.error, authorization.error_description)

@@ -12,7 +12,7 @@ FIRST = Step("basics", "Name and type")
 
 @dataclass(frozen=True)
 class Progress:
-    """One entry of the progress line. `state` is "done", "current" or "ahead"."""
+    """One entry of the progress line. `state` is "done", "current" or "todo"."""
 
     label: str
     state: str
