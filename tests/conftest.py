@@ -8,11 +8,16 @@ import secrets
 import tempfile
 
 import django
+import pytest
+from django.conf import settings
 
 
 def _random_key(name: str) -> str:
     return f"{name}:{secrets.token_urlsafe(32)}"
 
+
+if settings.configured:
+    raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: Django is loaded here, once the environment is set.")
 
 # A folder of this run alone (SQLite file, broker), so that two runs do not meet. It goes with the process.
 _VAR_DIR = tempfile.TemporaryDirectory(prefix="botaccounts-tests-")
@@ -33,5 +38,7 @@ os.environ.update(
     VAR_DIR=_VAR_DIR.name,
 )
 django.setup()
+# A worker process of pytest-xdist inherits the environment, and must not load Django before it has set its own.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 pytest_plugins = ["tests.support.servers", "tests.support.people"]

@@ -24,7 +24,7 @@ from pytest_django import Settings
 from credentials.crypto.envelope import Unsealable, prefix
 from credentials.crypto.fields import JSON, EncryptedField, SealedModel, sealed_fields
 from credentials.crypto.keyring import generate
-from credentials.models import Authorization, Credential, Draft, OAuthToken
+from credentials.models import Credential, Draft, OAuthToken
 from organizations.models import Account, Organization
 
 CANARY = "canary-6f1d"
@@ -106,12 +106,31 @@ def test_an_envelope_does_not_open_in_another_organization() -> None:
         token.unseal("access_token")
 
 
+@isolate_apps("credentials")
 def test_an_envelope_does_not_open_in_another_table() -> None:
-    draft = Draft(organization_id=uuid.uuid4())
-    draft.seal("data", {"client_secret": CANARY})
-    authorization = Authorization(id=draft.pk, organization_id=draft.organization_id, code=draft.data)
+    class Here(SealedModel):
+        secret = EncryptedField()
+
+        class Meta:
+            app_label = "credentials"
+
+        def sealing_scope(self) -> str:
+            return "system"
+
+    class There(SealedModel):
+        secret = EncryptedField()
+
+        class Meta:
+            app_label = "credentials"
+
+        def sealing_scope(self) -> str:
+            return "system"
+
+    here = Here(id=1)
+    here.seal("secret", CANARY)
+    assert Here(id=1, secret=here.secret).unseal("secret") == CANARY
     with pytest.raises(Unsealable):
-        authorization.unseal("code")
+        There(id=1, secret=here.secret).unseal("secret")
 
 
 def test_an_identifier_given_as_text_is_the_same_place() -> None:
