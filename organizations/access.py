@@ -76,9 +76,11 @@ class Access:
             raise Refused(self, action)
 
 
-def organizations_of(user: AbstractBaseUser) -> QuerySet[Organization]:
+def organizations_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Organization]:
     """The organizations that a person belongs to, by name, with their accounts."""
-    return Organization.objects.filter(memberships__user_id=user.pk).select_related("account").order_by("name", "id")
+    return (
+        Organization.objects.filter(memberships__user_id=user.pk or 0).select_related("account").order_by("name", "id")
+    )
 
 
 def enter(user: AbstractBaseUser | AnonymousUser, organization_id: uuid.UUID | str, action: Action) -> Access:

@@ -1,12 +1,10 @@
 """The pages of an organization: bots, members, service tokens, activity. Each parses, calls a service, and answers."""
 
 import uuid
-from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -29,7 +27,7 @@ class SignIn(LoginView):
 
     redirect_authenticated_user = True
 
-    def get_redirect_url(self) -> str:
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         """A path of ours. Django lets `\\page` and a page of the same host through; we need neither."""
         target = super().get_redirect_url()
         return target if target.startswith("/") else ""
@@ -39,7 +37,7 @@ class SignIn(LoginView):
 @login_required
 def organization_list(request: HttpRequest) -> HttpResponse:
     """The organizations of a person; whoever has exactly one lands in it."""
-    organizations = organizations_of(cast(User, request.user))
+    organizations = organizations_of(request.user)
     first = list(organizations[:2])
     if len(first) == 1:
         return redirect("credentials:list", organization_id=first[0].pk)
