@@ -43,12 +43,13 @@ class OAuthFailure(Exception):
     """
 
     def __init__(
-        self, code: str, description: str = "", *, permanent: bool = False, retry_after: float | None = None
+        self, code: str, description: str = "", permanent: bool = False, retry_after: float | None = None
     ) -> None:
         self.code = code
         self.description = clean(description)
         self.permanent = permanent
         self.retry_after = retry_after
+        # All of them, in order: an exception is unpickled by calling its class with its arguments.
         super().__init__(code, self.description, permanent, retry_after)
 
     def __str__(self) -> str:

@@ -43,7 +43,7 @@ class GuardedAdapter(HTTPAdapter):
     ``deadline``: seconds for everything: name, connection, TLS, request, headers and body. The ``timeout`` of a single
     request can only make it shorter. ``max_bytes``: of the body, as sent and as unpacked. ``allowance``: exceptions,
     by default OUTBOUND_ALLOW. ``ssl_context``: trust, client certificate and versions of a caller that has its own;
-    it is used as it is, and one that does not verify is refused with ValueError.
+    nothing but its socket class is changed, and one that does not verify is refused with ValueError.
 
     The name is resolved once, every address is judged, and one of those is connected to. Each request has a connection
     of its own. The session's ``verify``, ``cert`` and ``proxies`` have no effect. Raises `Blocked`,

@@ -1,6 +1,7 @@
 """Reading what a token endpoint said, whatever it is (promises 10, 12, 19, 20 and 36)."""
 
 import json
+import pickle
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -253,6 +254,13 @@ def test_a_token_that_a_failing_server_spills_is_hidden() -> None:
 
 def test_a_token_set_does_not_show_its_tokens() -> None:
     assert "canary" not in repr(granted(access_token="canary-1", refresh_token="canary-2", id_token="canary-3"))
+
+
+def test_a_failure_survives_being_handed_to_another_process() -> None:
+    told = OAuthFailure("slow_down", "Later.", permanent=False, retry_after=7.0)
+    copy = pickle.loads(pickle.dumps(told))  # noqa: S301
+    assert (copy.code, copy.description, copy.permanent, copy.retry_after) == ("slow_down", "Later.", False, 7.0)
+    assert str(copy) == "slow_down: Later."
 
 
 # Retry-After

@@ -201,13 +201,16 @@ def test_a_query_in_the_token_url_is_kept(lying_server: LyingServer) -> None:
 )
 def test_whatever_was_answered_is_handed_back_unread(lying_server: LyingServer, answer: Answer) -> None:
     lying_server.answers(answer)
+    client, transport = client_of(lying_server, scope="all of it"), transport_to(lying_server)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        raw = request_client_credentials(
-            client_of(lying_server, scope="all of it"), transport=transport_to(lying_server)
-        )
-    assert raw.status == answer.status
-    assert raw.body == answer.body.decode()
+        answers = [
+            exchange_code(client, code="c", redirect_uri=REDIRECT_URI, verifier=None, transport=transport),
+            request_client_credentials(client, transport=transport),
+            refresh(client, refresh_token="r", transport=transport),
+        ]
+    assert [raw.status for raw in answers] == [answer.status] * 3
+    assert [raw.body for raw in answers] == [answer.body.decode()] * 3
 
 
 def test_only_the_headers_that_matter_are_kept(lying_server: LyingServer) -> None:

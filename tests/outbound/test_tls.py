@@ -135,7 +135,7 @@ def test_a_server_that_wants_a_client_certificate_and_gets_none_says_so(
     assert "certificate required" in refused(session_to(server, trusted=ca), server.url())
 
 
-def test_old_protocol_versions_are_refused(serve: Serve, tmp_path: Path, ca: Issued) -> None:
+def test_two_sides_without_a_common_version_say_so(serve: Serve, tmp_path: Path, ca: Issued) -> None:
     context = certificates.server_context(certificates.leaf("127.0.0.1", ca), tmp_path)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     server = serve(tls=context)
