@@ -16,6 +16,8 @@ environ.Env.read_env(BASE_DIR / ".env")
 
 # Everything this machine writes by itself: the SQLite file, the broker's folder, collected static files.
 VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
+# What a running `make run` chose (its address, its sandbox), so that `manage.py` in another terminal means the same.
+environ.Env.read_env(VAR_DIR / "running.env")
 
 TESTING = "pytest" in sys.modules
 
@@ -182,8 +184,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # The queue only wakes workers: ids, JSON, no results, no countdown.
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
 if not REDIS_URL:
+    CELERY_BROKER_TRANSPORT = "botaccounts.broker:Transport"
     _broker = VAR_DIR / "broker"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_broker / "queue"),
@@ -191,6 +194,7 @@ if not REDIS_URL:
         "control_folder": str(_broker / "control"),
         "processed_folder": str(_broker / "processed"),
         "store_processed": False,
+        "polling_interval": 0.2,  # seconds that a message may lie there unseen
     }
     for folder in ("queue", "control", "processed"):
         (_broker / folder).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`python -m botaccounts.sandbox`: serve the sandbox resource, register applications, take back grants, read its stats."""
+"""`python -m botaccounts.sandbox`: serve the sandbox resource, register applications, take grants back, read stats."""
 
 import argparse
 import json
@@ -87,7 +87,7 @@ def _serve(options: argparse.Namespace) -> None:
         "--port",
         str(options.port),
     ]
-    command += ["--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning"]
+    command += ["--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "error"]
     sys.stdout.flush()
     os.execv(sys.executable, [*command, "botaccounts.sandbox.wsgi:application"])  # noqa: S606 - no shell is wanted
 

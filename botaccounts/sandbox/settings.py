@@ -13,6 +13,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.FileAwareEnv()
 environ.Env.read_env(BASE_DIR / ".env")
 
+VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
 SECRET_KEY = env.str("SANDBOX_SECRET_KEY", "")
 DEBUG = False
 # Loopback names only: a page on the internet cannot reach it through a name of its own (DNS rebinding).
@@ -58,7 +59,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": env.str("SANDBOX_DATABASE", str(BASE_DIR / "var" / "sandbox.sqlite3")),
+        "NAME": env.str("SANDBOX_DATABASE", str(VAR_DIR / "sandbox.sqlite3")),
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",  # the token endpoint checks and rotates under one write lock
             "timeout": 20,

@@ -1,0 +1,57 @@
+# `make run` needs Python 3.11 or newer and make, nothing else. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What the environment was installed from; the same text again means that there is nothing to do.
+INSTALLED := $(VENV)/installed-requirements.txt
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+# Production as `check --deploy` should see it; the secrets are of this moment.
+PRODUCTION := env -u DATABASE_URL -u REDIS_URL -u DEBUG -u ALLOWED_HOSTS -u OUTBOUND_ALLOW \
+	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')" \
+	CREDENTIAL_KEYS="check:$$($(BIN)/python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())')" \
+	PUBLIC_URL=https://bots.example.com VAR_DIR="$$(mktemp -d)" DJANGO_SETTINGS_MODULE=botaccounts.settings
+TYPED := botaccounts credentials organizations
+TEMPLATES := templates botaccounts/sandbox/templates
+
+.PHONY: help setup run test check lock clean
+
+help:
+	@echo "make run     start everything on this machine (HOST=127.0.0.1 PORT=8000)"
+	@echo "make setup   create $(VENV) with exactly the locked versions"
+	@echo "make test    run the tests; ARGS='-k refresh' is handed to pytest"
+	@echo "make check   style, types, templates, migrations, deployment checks"
+	@echo "make lock    resolve requirements*.in into requirements*.txt"
+	@echo "make clean   remove $(VENV) and caches; var/ and .env stay"
+
+setup:
+	@if ! cmp -s requirements-dev.txt $(INSTALLED); then \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.11 ...")' && \
+		echo "Installing the locked packages into $(VENV) ..." && \
+		$(PYTHON) -m venv $(VENV) && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
+		cp requirements-dev.txt $(INSTALLED); \
+	fi
+
+run: setup
+	@exec $(BIN)/python -m botaccounts.embedded
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(PRODUCTION) $(BIN)/mypy $(TYPED)
+	$(BIN)/djlint --quiet --lint --check $(TEMPLATES)
+	$(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+lock: setup
+	$(LOCK) --output-file requirements.txt requirements.in
+	$(LOCK) --output-file requirements-dev.txt requirements-dev.in
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
