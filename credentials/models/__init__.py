@@ -4,6 +4,7 @@ from credentials.models.authorization import Authorization
 from credentials.models.credential import Credential
 from credentials.models.draft import Draft
 from credentials.models.integration import ApiIntegration
+from credentials.models.key_check import KeyCheck
 from credentials.models.token import OAuthToken, TokenAttempt
 
-__all__ = ["ApiIntegration", "Authorization", "Credential", "Draft", "OAuthToken", "TokenAttempt"]
+__all__ = ["ApiIntegration", "Authorization", "Credential", "Draft", "KeyCheck", "OAuthToken", "TokenAttempt"]

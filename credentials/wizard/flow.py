@@ -54,7 +54,7 @@ class Flow:
     def progress(self, step: Step) -> list[Progress]:
         here = self.steps.index(step)
         states = [
-            "done" if position < here else "current" if position == here else "ahead"
+            "done" if position < here else "current" if position == here else "todo"
             for position in range(len(self.steps))
         ]
         return [Progress(entry.label, state) for entry, state in zip(self.steps, states, strict=True)]
