@@ -1,47 +1,63 @@
 """Call an API integration: the request that a bot describes, authenticated by the attached credential."""
 
+import codecs
+import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from email.message import Message
 
 import requests
 from django.db import transaction
 
 from credentials import runtime
-from credentials.models import ApiIntegration
+from credentials.models import ApiIntegration, Credential, TokenAttempt
 from credentials.models.clock import database_now
-from credentials.outbound import Blocked, TooLarge, guarded_session
+from credentials.oauth.errors import redact
+from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, guarded_session
 from credentials.runtime import Ready
 from credentials.services import variables
-from credentials.services.records import record
-from credentials.services.use import note_use
+from credentials.services.lease import CALL_SECONDS
+from credentials.services.use import ask_for_renewal, note_use
 from credentials.services.variables import Value
 from organizations import audit
-from organizations.audit import Actor
+from organizations.access import Access, authorize
+from organizations.audit import Actor, NewEntry
+from organizations.policies import Action
 
 TOTAL_SECONDS = 20.0
 RETRIES = 3
-FRESH = timedelta(seconds=30)
 PAUSE_SECONDS = 0.25  # before the first retry; doubled before each next one
+MAX_ANSWER_BYTES = 1_048_576
 SUCCESS = frozenset({200, 201})
-WORTH_A_RETRY = frozenset({429, 502, 503, 504})
-# RFC 9110 §9.2.2: a second one of these does nothing that the first has not done.
-IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+# By these a server says that it has not done what was asked; any method may be repeated.
+TURNED_AWAY = frozenset({429, 503})
+# After these nobody knows. What is idempotent may be repeated: a second one does nothing that the first has not done.
+UNCERTAIN = frozenset({408, 500, 502, 504})
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 §9.2.2
+# A resource that turns down every token, because a right is missing, must not make us renew at every call.
+RENEWALS_AT_MOST, RENEWALS_WITHIN = 5, timedelta(minutes=5)
 DEFAULT_HEADERS = {
     "Accept": "application/json;charset=UTF-8",
     "Content-Type": "application/json;charset=UTF-8",
 }
+TEXT_ENCODING = re.compile(
+    r"ascii|utf-(8|16|32)(-[bl]e)?|iso8859-\d+|latin-1|cp\d+|koi8-[rtu]|big5|gb\w*|euc_\w+|shift_jis\w*"
+)
 
 
 @dataclass(frozen=True)
 class CallResult:
-    """What came back. `status` is 0 where nothing did; then `error` says why. `attached` says what was added, masked."""
+    """What came back. `status` is 0 where nothing did; then `error` says why in a word.
+
+    `attached` says what the credential added, masked. `seconds` is the time taken by all attempts together.
+    """
 
     success: bool
     status: int
     headers: dict[str, str]
-    body: str
+    body: str = field(repr=False)
     attempts: int
     seconds: float
     attached: list[str] = field(default_factory=list)
@@ -55,8 +71,18 @@ class Prepared:
     method: str
     url: str
     parameters: list[tuple[str, str]]
-    headers: dict[str, str]
+    headers: dict[str, bytes]
     body: bytes | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one attempt."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = field(default="", repr=False)
+    error: str = ""
 
 
 def prepare(integration: ApiIntegration, values: Mapping[str, Value]) -> Prepared:
@@ -72,7 +98,8 @@ def prepare(integration: ApiIntegration, values: Mapping[str, Value]) -> Prepare
         method=integration.method,
         url=variables.in_url(integration.url, values),
         parameters=[(name, variables.in_parameter(value, values)) for name, value in integration.parameters],
-        headers=headers,
+        # RFC 9110 §5.5 leaves the encoding open; UTF-8 is what today's servers read.
+        headers={name: value.encode() for name, value in headers.items()},
         body=body.encode() if body else None,
     )
 
@@ -80,67 +107,113 @@ def prepare(integration: ApiIntegration, values: Mapping[str, Value]) -> Prepare
 def call(integration: ApiIntegration, values: Mapping[str, Value], *, actor: Actor) -> CallResult:
     """One call: 20 seconds in all, up to 3 retries inside that time, success is 200 or 201.
 
-    Raises what `prepare` and `runtime.make_ready` raise; everything that the other side does becomes a result.
+    `integration` comes with its organization and credential loaded. Raises what `prepare` and `runtime.make_ready`
+    raise; everything that the other side does becomes a result.
     """
+    return _call(integration, values, actor)[0]
+
+
+def send_test(access: Access, integration: ApiIntegration, values: Mapping[str, Value]) -> CallResult:
+    """The same for a person who tries it out, without the secrets that a talkative resource repeats in its answer."""
+    actor = authorize(access, integration.organization, Action.CALL_INTEGRATIONS)
+    result, ready = _call(integration, values, actor)
+    if ready is None:
+        return result
+    secrets = _secrets_of(ready)
+    return replace(
+        result,
+        body=redact(result.body, secrets),
+        headers={name: redact(value, secrets) for name, value in result.headers.items()},
+    )
+
+
+def _call(integration: ApiIntegration, values: Mapping[str, Value], actor: Actor) -> tuple[CallResult, Ready | None]:
     started = time.monotonic()
-    prepared = prepare(integration, values)
-    credential = integration.credential
+    deadline = started + TOTAL_SECONDS
+    prepared, credential = prepare(integration, values), integration.credential
     ready = runtime.make_ready(credential, actor=actor, patience=TOTAL_SECONDS) if credential else None
+    _note(integration, credential, actor)
+    answer, attempts, renewed = Answer(error="timeout"), 0, False
+    while attempts <= RETRIES and (left := deadline - time.monotonic()) > 0:
+        attempts += 1
+        answer = send(prepared, ready, seconds=left)
+        refused = answer.status == requests.codes.unauthorized and not renewed and attempts <= RETRIES
+        if refused and credential and ready:
+            again = _renewed(credential, ready, actor=actor, deadline=deadline)
+            if again is None:
+                break
+            ready, renewed = again, True
+            continue
+        pause = retry_in(answer, prepared.method, attempts)
+        if pause is None or attempts > RETRIES or time.monotonic() + pause >= deadline:
+            break
+        time.sleep(pause)
+    result = CallResult(
+        success=answer.status in SUCCESS,
+        status=answer.status,
+        headers=answer.headers,
+        body=answer.body,
+        attempts=attempts,
+        seconds=time.monotonic() - started,
+        attached=ready.room.attached(ready.material) if ready else [],
+        error=answer.error,
+    )
+    return result, ready
+
+
+def _note(integration: ApiIntegration, credential: Credential | None, actor: Actor) -> None:
+    """Who calls what with which credential, written before anything is sent. Nothing of the conversation."""
+    called = NewEntry(actor, "integration.called", "integration", str(integration.pk), integration.name)
+    entries = [called]
+    if credential:
+        details = {"integration": str(integration.pk), "name": integration.name}
+        entries.append(
+            NewEntry(actor, "credential.used", "credential", str(credential.pk), credential.name, details=details)
+        )
     with transaction.atomic():
         if credential:
             note_use(credential)
-            record(credential, actor, "credential.used", integration=str(integration.pk), name=integration.name)
-        else:
-            audit.record(
-                integration.bot.organization,
-                actor,
-                "integration.called",
-                object_type="integration",
-                object_id=str(integration.pk),
-                object_label=integration.name,
-            )
-    deadline, attempts, renewed = started + TOTAL_SECONDS, 0, False
-    while True:
-        attempts += 1
-        result = send(prepared, ready, deadline=deadline, started=started, attempts=attempts)
-        if result.status == requests.codes.unauthorized and credential and ready and not renewed and may_be_stale(ready):
-            renewed = True
-            patience = max(0.0, deadline - time.monotonic())
-            if again := runtime.make_ready_again(credential, ready, actor=actor, patience=patience):
-                ready = again
-                continue
-        pause = retry_in(result, prepared, attempts)
-        if pause is None or attempts > RETRIES or time.monotonic() + pause >= deadline:
-            return result
-        time.sleep(pause)
+        audit.record_many(integration.organization, entries)
 
 
-def may_be_stale(ready: Ready) -> bool:
-    """Whether a 401 may mean that the token was ended early. One that is seconds old was not: it lacks a right."""
-    return ready.obtained_at is not None and database_now() - ready.obtained_at > FRESH
+def _renewed(credential: Credential, ready: Ready, *, actor: Actor, deadline: float) -> Ready | None:
+    """A new token for one that the resource turned down, if one is to be had in time.
 
-
-def retry_in(result: CallResult, prepared: Prepared, attempts: int) -> float | None:
-    """Seconds until the next try, or None where a retry would be of no use or could do a thing twice."""
-    if result.success or (prepared.method not in IDEMPOTENT and result.error != "unreachable"):
+    A renewal is never cut short, because a refresh token that the provider rotates meanwhile would be lost. Where there
+    is no time for one, a worker does it for the next call.
+    """
+    recent = TokenAttempt.objects.filter(token=credential.pk, started_at__gt=database_now() - RENEWALS_WITHIN)
+    if ready.obtained_at is None or recent.count() >= RENEWALS_AT_MOST:
         return None
-    if result.status in WORTH_A_RETRY or result.error in {"unreachable", "interrupted"}:
-        return PAUSE_SECONDS * 2 ** (attempts - 1)
-    return None
+    left = deadline - time.monotonic()
+    if left < CALL_SECONDS:
+        ask_for_renewal(credential, ready.generation)
+        return None
+    return runtime.make_ready_again(credential, ready, actor=actor, patience=left)
 
 
-def send(prepared: Prepared, ready: Ready | None, *, deadline: float, started: float, attempts: int) -> CallResult:
-    """One request. Never follows a redirect: a secret goes to the host that was configured and to no other."""
-    remaining = deadline - time.monotonic()
-    attached = ready.room.attached(ready.material) if ready else []
+def retry_in(answer: Answer, method: str, attempts: int) -> float | None:
+    """Seconds until the next try, or None where a retry would be of no use or could do a thing twice."""
+    certain = answer.status in TURNED_AWAY or answer.error == "unreachable"
+    uncertain = answer.status in UNCERTAIN or answer.error == "interrupted"
+    if not certain and not (uncertain and method in IDEMPOTENT):
+        return None
+    return max(PAUSE_SECONDS * 2.0 ** (attempts - 1), _asked_to_wait(answer))
 
-    def outcome(status: int, headers: dict[str, str], body: str, error: str = "") -> CallResult:
-        elapsed = time.monotonic() - started
-        return CallResult(status in SUCCESS, status, headers, body, attempts, elapsed, attached, error)
 
-    if remaining <= 0:
-        return outcome(0, {}, "", "timeout")
-    with guarded_session(deadline=remaining) as session:
+def _asked_to_wait(answer: Answer) -> float:
+    """Seconds of `Retry-After` (RFC 9110 §10.2.3). A date is later than a call can wait: that ends it."""
+    said = next((value.strip() for name, value in answer.headers.items() if name.lower() == "retry-after"), "0")
+    return float(said) if re.fullmatch(r"[0-9]{1,9}", said) else TOTAL_SECONDS
+
+
+def send(prepared: Prepared, ready: Ready | None, *, seconds: float) -> Answer:
+    """One request. Never follows a redirect: a secret goes to the host that was configured and to no other.
+
+    The credential comes last: a header of the integration's own cannot stand in its place.
+    """
+    with guarded_session(deadline=seconds, max_bytes=MAX_ANSWER_BYTES) as session:
+        session.headers["User-Agent"] = "BotAccounts"
         try:
             response = session.request(
                 prepared.method,
@@ -152,8 +225,24 @@ def send(prepared: Prepared, ready: Ready | None, *, deadline: float, started: f
                 allow_redirects=False,
             )
         except requests.RequestException as failure:
-            return outcome(0, {}, "", why(failure))
-    return outcome(response.status_code, dict(response.headers), response.text)
+            return Answer(error=why(failure))
+    return Answer(response.status_code, dict(response.headers), as_text(response))
+
+
+def as_text(response: requests.Response) -> str:
+    """The body as text, by the charset that the answer names, and UTF-8 otherwise. What is no text is replaced.
+
+    No guessing: it takes seconds for a megabyte. Only encodings of texts: others can be made to take long as well.
+    """
+    header = Message()
+    header["Content-Type"] = response.headers.get("Content-Type", "").replace("\r", " ").replace("\n", " ")
+    try:
+        encoding = codecs.lookup(str(header.get_content_charset("utf-8"))).name
+    except (LookupError, ValueError):
+        encoding = "utf-8"
+    if not TEXT_ENCODING.fullmatch(encoding):
+        encoding = "utf-8"
+    return response.content.decode(encoding, "replace").removeprefix("\ufeff")
 
 
 def why(failure: requests.RequestException) -> str:
@@ -163,12 +252,23 @@ def why(failure: requests.RequestException) -> str:
             return "blocked"
         case TooLarge():
             return "too_large"
-        case requests.exceptions.SSLError():
+        case TlsRefused():
             return "tls"
-        case requests.exceptions.ConnectTimeout():
-            return "unreachable"
         case requests.exceptions.Timeout():
             return "timeout"
-        case requests.exceptions.ConnectionError():
-            return "unreachable" if "refused" in str(failure).lower() else "interrupted"
+        case Unreachable():
+            never_connected = str(failure).endswith(("refuses connections.", "is not known."))
+            return "unreachable" if never_connected else "interrupted"
     return "invalid_request"
+
+
+def _secrets_of(ready: Ready) -> set[str]:
+    """Every text that the credential could have put on the request."""
+    material = ready.material
+    secrets = {value for value in material.secrets.values() if isinstance(value, str)}
+    if material.token:
+        secrets.add(material.token.access_token)
+    plain = requests.Request("GET", "https://host.invalid/").prepare()
+    signed = ready.room.authenticator(material)(plain.copy())
+    added = [value for name, value in signed.headers.items() if plain.headers.get(name) != value]
+    return secrets | {str(value).rpartition(" ")[2] for value in added}

@@ -169,7 +169,7 @@ def _fields(definition: Definition, organization: Organization, allowance: Allow
         if problem:
             errors[field] = problem
     if errors:
-        raise ValidationError(errors)  # type: ignore[arg-type]
+        raise ValidationError(errors)
     return {
         "bot": definition.bot,
         "name": name,

@@ -3,13 +3,16 @@
 Each value is encoded for the place it goes to, so that what a consumer typed can change a value and nothing else.
 """
 
+import html
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, quote_plus, urlsplit
 
 VARIABLE = re.compile(r"\{\$botContext\.([A-Za-z_][A-Za-z0-9_.-]*)\}")
 Value = str | int | float | bool | None
+STEPS = frozenset({".", ".."})
 
 
 class MissingVariable(Exception):
@@ -21,11 +24,16 @@ class MissingVariable(Exception):
 
 
 class UnsafeValue(Exception):
-    """A value that cannot stand where the integration puts it."""
+    """A value that cannot stand where the integration puts it. The message names the place, never the value."""
 
 
 def names_in(*texts: str) -> set[str]:
     return {name for text in texts for name in VARIABLE.findall(text)}
+
+
+def is_misspelt(text: str) -> bool:
+    """Whether it holds what was meant as a variable and is none, such as `{$botContext.order id}`."""
+    return "{$botContext" in VARIABLE.sub("", text)
 
 
 def as_text(value: Value) -> str:
@@ -36,15 +44,22 @@ def as_text(value: Value) -> str:
 
 
 def in_url(template: str, values: Mapping[str, Value]) -> str:
-    """A URL. A value becomes part of one path segment or of one query value; the host cannot hold a variable."""
-    return _fill(template, values, lambda value: _segment(as_text(value)))
+    """A URL. A value becomes part of one path segment or of one query value; the host cannot hold a variable.
+
+    Raises `UnsafeValue` where a value would make a segment of the path empty or a step (`.`, `..`): that is another
+    resource than the one that was meant, and "all orders" instead of one.
+    """
+    path, question_mark, query = template.partition("?")
+    filled = _fill(path, values, _quoted)
+    # No value brings a slash along, so that the segments stand where they stood.
+    for before, after in zip(path.split("/"), filled.split("/"), strict=True):
+        if before != after and (not after or after in STEPS):
+            raise UnsafeValue("A variable in the path of the URL is empty or would lead to another place.")
+    return filled + question_mark + _fill(query, values, _quoted)
 
 
-def _segment(text: str) -> str:
-    if text in {".", ".."}:
-        # A path segment of dots would climb, encoded or not.
-        raise UnsafeValue("A variable in the URL cannot be a step up in the path.")
-    return quote(text, safe="")
+def _quoted(value: Value) -> str:
+    return quote(as_text(value), safe="")
 
 
 def in_parameter(template: str, values: Mapping[str, Value]) -> str:
@@ -53,20 +68,22 @@ def in_parameter(template: str, values: Mapping[str, Value]) -> str:
 
 
 def in_header(template: str, values: Mapping[str, Value]) -> str:
-    """A header's value. Raises `UnsafeValue` for line breaks and other control characters."""
-    text = _fill(template, values, as_text)
-    if any(ord(character) < 0x20 and character != "\t" or ord(character) == 0x7F for character in text):
+    """A header's value (RFC 9110 §5.5). Raises `UnsafeValue` for line breaks and other control characters."""
+    text = _fill(template, values, as_text).strip(" \t")
+    if any((ord(character) < 0x20 and character != "\t") or ord(character) == 0x7F for character in text):
         raise UnsafeValue("A variable in a header holds a line break or a control character.")
     return text
 
 
 def in_body(template: str, values: Mapping[str, Value], content_type: str) -> str:
-    """A body, by its content type: JSON, a form, or plain text."""
+    """A body, by its content type: JSON, a form, XML or HTML, and plain text for everything else."""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == "application/json" or media_type.endswith("+json"):
         return _in_json(template, values)
     if media_type == "application/x-www-form-urlencoded":
         return _fill(template, values, lambda value: quote_plus(as_text(value)))
+    if media_type in {"application/xml", "text/xml", "text/html"} or media_type.endswith("+xml"):
+        return _fill(template, values, lambda value: html.escape(as_text(value)))
     return _fill(template, values, as_text)
 
 
@@ -104,15 +121,25 @@ def _fill(template: str, values: Mapping[str, Value], encode: Callable[[Value], 
 def _value(name: str, values: Mapping[str, Value]) -> Value:
     if name not in values:
         raise MissingVariable(name)
-    return values[name]
+    value = values[name]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UnsafeValue("A variable is a number that JSON does not have.")
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        raise UnsafeValue("A variable holds half of a character.")
+    return value
 
 
 def check_url_template(template: str) -> str:
     """The URL with its variables filled by a letter, for the checks of a URL. Raises `ValueError`: one sentence."""
     scheme, separator, rest = template.partition("://")
-    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    host = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     if VARIABLE.search(scheme) or VARIABLE.search(host) or (not separator and VARIABLE.search(template)):
         raise ValueError("The host of the URL cannot be a variable.")
+    if is_misspelt(template):
+        raise ValueError("A variable is written {$botContext.NAME}; a name holds letters, digits, _, . and -.")
     filled = VARIABLE.sub("x", template)
-    urlsplit(filled)
+    try:
+        urlsplit(filled)
+    except ValueError:
+        raise ValueError("The URL is not well-formed.") from None
     return filled
