@@ -16,6 +16,7 @@ urlpatterns = [
     path("organizations/", include("organizations.urls")),
     path("", include("credentials.urls")),
     path("oauth2/callback/<uuid:credential_id>/", callback, name="oauth2-callback"),
+    path("api/v1/", include("credentials.api.urls")),
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),

@@ -1,0 +1,165 @@
+"""The calls. Each finds the row in the service token's organization, calls a service, and answers."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI, Query
+
+from credentials.api import errors
+from credentials.api.authentication import ServiceTokenAuthentication
+from credentials.api.schemas import (
+    CallAnswer,
+    CallRequest,
+    CredentialAnswer,
+    CredentialList,
+    ErrorAnswer,
+    TokenAnswer,
+    TokenRequest,
+)
+from credentials.models import ApiIntegration, Credential
+from credentials.services.call import call
+from credentials.services.use import hand_out_token
+from organizations.audit import Actor
+from organizations.models import ServiceToken
+
+
+class Api(NinjaAPI):
+    """Every exception is answered in one place."""
+
+    def on_exception(self, request: HttpRequest, exc: Exception | type[Exception]) -> HttpResponse:
+        return errors.respond(request, exc if isinstance(exc, Exception) else exc())
+
+
+api = Api(
+    title="Bot Accounts",
+    version="1",
+    description="What bots ask of Bot Accounts. Every call wants a service token of the organization.",
+    docs_url=None,
+    auth=ServiceTokenAuthentication(),
+    urls_namespace="api",
+)
+
+
+def answers(schema: Any, *refusals: int) -> dict[int, Any]:
+    """The statuses of a call, for OpenAPI."""
+    always = (HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return {HTTPStatus.OK: schema} | dict.fromkeys((*always, *refusals), ErrorAnswer)
+
+
+ABOUT_A_ROW = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def caller(request: HttpRequest) -> ServiceToken:
+    token: ServiceToken = request.auth  # type: ignore[attr-defined]
+    return token
+
+
+def credentials_of(request: HttpRequest) -> QuerySet[Credential]:
+    return Credential.objects.filter(organization_id=caller(request).organization_id)
+
+
+def find_credential(request: HttpRequest, credential_id: UUID) -> Credential:
+    credential = credentials_of(request).select_related("organization").filter(pk=credential_id).first()
+    if credential is None:
+        raise Http404
+    return credential
+
+
+def shown(credential: Credential) -> Mapping[str, Any]:
+    return {
+        "id": credential.pk,
+        "name": credential.name,
+        "type": credential.kind,
+        "status": credential.status,
+        "reason": credential.status_reason,
+        "expires_at": credential.expires_at,
+        "last_used_at": credential.last_used_at,
+        "created_at": credential.created_at,
+        "updated_at": credential.updated_at,
+    }
+
+
+@api.get("credentials", response=answers(CredentialList), operation_id="list_credentials", tags=["credentials"])
+def list_credentials(
+    request: HttpRequest,
+    after: Annotated[UUID | None, Query(description="The `next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Mapping[str, Any]:
+    """The organization's credentials and how they stand, by name."""
+    found = credentials_of(request)
+    if after is not None:
+        last = found.filter(pk=after).values_list("name", flat=True).first()
+        if last is None:
+            raise errors.Refusal(422, "invalid_request", "after: there is no such credential any more.")
+        found = found.filter(Q(name__gt=last) | Q(name=last, pk__gt=after))
+    rows = list(found.order_by("name", "pk")[: limit + 1])
+    more, rows = len(rows) > limit, rows[:limit]
+    return {"credentials": [shown(row) for row in rows], "next": rows[-1].pk if more else None}
+
+
+@api.get(
+    "credentials/{uuid:credential_id}",
+    response=answers(CredentialAnswer, HTTPStatus.NOT_FOUND),
+    operation_id="get_credential",
+    tags=["credentials"],
+)
+def get_credential(request: HttpRequest, credential_id: UUID) -> Mapping[str, Any]:
+    """How one credential stands."""
+    return shown(find_credential(request, credential_id))
+
+
+@api.post(
+    "credentials/{uuid:credential_id}/token",
+    response=answers(TokenAnswer, *ABOUT_A_ROW),
+    operation_id="get_token",
+    tags=["credentials"],
+)
+def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None = None) -> Mapping[str, Any]:
+    """A token that a resource accepts now, renewed first if need be.
+
+    409 `needs_authorization`: only a person can help. 422 `no_token`: the type has none.
+    503 `temporarily_unavailable`: ask again after `Retry-After` seconds.
+    """
+    credential = find_credential(request, credential_id)
+    handed_out = hand_out_token(credential, actor=Actor.for_service_token(caller(request)))
+    return {
+        "access_token": handed_out.token.access_token,
+        "token_type": handed_out.token.token_type,
+        "expires_at": handed_out.expires_at,
+        "scope": handed_out.token.scope,
+    }
+
+
+@api.post(
+    "integrations/{uuid:integration_id}/call",
+    response=answers(CallAnswer, *ABOUT_A_ROW),
+    operation_id="call_integration",
+    tags=["integrations"],
+)
+def call_integration(request: HttpRequest, integration_id: UUID, body: CallRequest | None = None) -> Mapping[str, Any]:
+    """Call an API integration with its credential attached: 20 seconds in all, up to 3 retries inside that time.
+
+    Whatever the resource answers is a 200 here; `success` says whether it was 200 or 201 there.
+    422 `missing_variable`, `invalid_variable`: nothing was sent.
+    """
+    integration = (
+        ApiIntegration.objects.select_related("organization", "credential__organization")
+        .filter(pk=integration_id, organization_id=caller(request).organization_id)
+        .first()
+    )
+    if integration is None:
+        raise Http404
+    variables = body.variables if body else {}
+    result = call(integration, variables, actor=Actor.for_service_token(caller(request)))
+    return {
+        "success": result.success,
+        "status": result.status,
+        "headers": result.headers,
+        "body": result.body,
+        "attempts": result.attempts,
+        "error": result.error or None,
+    }
