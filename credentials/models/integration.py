@@ -21,8 +21,8 @@ class ApiIntegration(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    bot = models.ForeignKey("organizations.Bot", on_delete=models.CASCADE, related_name="integrations")
-    organization = models.ForeignKey("organizations.Organization", on_delete=models.CASCADE, related_name="+")
+    bot = models.ForeignKey("organizations.Bot", on_delete=models.PROTECT, related_name="integrations")
+    organization = models.ForeignKey("organizations.Organization", on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=255)
     method = models.CharField(max_length=10, choices=Method, default=Method.GET)
     url = models.TextField()

@@ -107,7 +107,8 @@ def _refusal(raw: RawAnswer, fields: Mapping[str, Any], secrets: Collection[str]
         return passing("server_error", f"The server failed with status {raw.status}.")
     if 300 <= raw.status <= 399:
         sentence = f"The server answered with a redirect (status {raw.status}), which is not followed. Check the URL."
-        return OAuthFailure("redirect", sentence, permanent=True)
+        # A maintenance page must not end a grant that works again tomorrow.
+        return OAuthFailure("redirect", sentence, permanent=False)
     if code in _PASSING:
         return passing(code, "The server cannot answer at the moment.")
     if code or fields.get("ok") is False:

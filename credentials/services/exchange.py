@@ -107,7 +107,7 @@ def ask(authorization: Authorization, attempt: TokenAttempt) -> None:
 def settle(authorization: Authorization, attempt: TokenAttempt) -> None:
     """Parse the stored answer, swap the token and end the authorization in one transaction."""
     try:
-        tokens = answer.parse(journal.kept_answer(attempt))
+        tokens = answer.parse(journal.kept_answer(attempt), secrets=journal.sent_secrets(attempt))
     except OAuthFailure as failure:
         fail(authorization, attempt, failure)
         return

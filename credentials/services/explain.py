@@ -131,7 +131,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Choose Edit and enter the secrets again, or ask the operator to restore the missing key.",
     ),
 }
-SAME_AS = {"temporarily_unavailable": "server_error", "slow_down": "server_error", "too_many_requests": "server_error"}
+SAME_AS = {
+    "temporarily_unavailable": "server_error",
+    "slow_down": "server_error",
+    "too_many_requests": "server_error",
+    "too_large": "malformed_answer",
+    "http_error": "malformed_answer",
+}
 UNKNOWN = Explanation(
     "The resource refused",
     "the resource refused the request",

@@ -10,6 +10,7 @@ from typing import Any, cast
 from django.db import transaction
 from django.db.models import F
 
+from credentials.crypto.envelope import Unsealable
 from credentials.models import Authorization, Credential, OAuthToken, TokenAttempt
 from credentials.models.credential import Status
 from credentials.models.token import AttemptState, Grant
@@ -47,6 +48,18 @@ def keep_answer(attempt: TokenAttempt, raw: RawAnswer) -> None:
 def kept_answer(attempt: TokenAttempt) -> RawAnswer:
     """The stored answer of an attempt that was interrupted after it. Raises `Unsealable`."""
     return RawAnswer.from_json(cast(dict[str, Any], attempt.unseal("answer")))
+
+
+def sent_secrets(attempt: TokenAttempt) -> list[str]:
+    """What a request carried that its answer must not be quoted with, should the provider echo it."""
+    token, authorization = attempt.token, attempt.authorization
+    try:
+        opened = [*token.credential.open_secrets().values(), token.unseal("refresh_token")]
+        if authorization is not None:
+            opened += [authorization.unseal("code"), authorization.unseal("verifier")]
+    except Unsealable:
+        return []
+    return [secret for secret in opened if isinstance(secret, str) and secret]
 
 
 def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Actor, lease: Lease | None = None) -> bool:

@@ -42,7 +42,7 @@ def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None)
     unless another process has just done so. Safe to call any number of times, late, and from any number of processes:
     the token endpoint hears of one.
     """
-    token = OAuthToken.objects.select_related("credential__organization").filter(pk=credential_id).first()
+    token = OAuthToken.objects.filter(pk=credential_id).first()
     now = database_now()
     if token is None or not token.generation:
         return Outcome.NOT_DUE
@@ -50,19 +50,35 @@ def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None)
     wanted = token.generation == instead_of or (token.refresh_at is not None and token.refresh_at <= now)
     if not (wanted or orphaned):
         return Outcome.NOT_DUE
-    claimed = lease.claim(token, now)
+    return work(token, actor, wanted=wanted)
+
+
+def refresh_as_read(token: OAuthToken, *, actor: Actor) -> Outcome:
+    """Renew a token that its reader found ended. `BUSY` where anybody has asked the token endpoint since it was read."""
+    return work(token, actor, wanted=True)
+
+
+def work(token: OAuthToken, actor: Actor, *, wanted: bool) -> Outcome:
+    """Claim the lease, finish what was left unfinished, and renew where that is still `wanted`."""
+    claimed = lease.claim(token)
     if claimed is None:
         return Outcome.BUSY
     try:
-        if orphaned and (outcome := finish_interrupted(token, claimed, actor)) is not None:
+        outcome = finish_interrupted(token, claimed, actor)
+        if outcome is not None:
             return outcome
         return renew(token, claimed, actor) if wanted else Outcome.NOT_DUE
+    except journal.Gone:
+        return Outcome.ENDED
     finally:
         lease.release(claimed)
 
 
 def finish_interrupted(token: OAuthToken, claimed: Lease, actor: Actor) -> Outcome | None:
-    """Apply the answer that a dead process had stored. None where there was none: then the old token is tried again."""
+    """Apply the answer that a dead process had stored. None where there was none: then the old token is tried again.
+
+    At once the first time; a token at which one process after another dies waits longer and longer.
+    """
     left = TokenAttempt.objects.filter(
         token=token,
         generation=token.generation,
@@ -73,9 +89,9 @@ def finish_interrupted(token: OAuthToken, claimed: Lease, actor: Actor) -> Outco
     outcome: Outcome | None = None
     for attempt in left:
         if attempt.state == AttemptState.ANSWERED and outcome is None:
-            outcome = settle(attempt, claimed, actor)
-        else:
-            journal.close(attempt, AttemptState.FAILED, database_now(), error="interrupted")
+            outcome = settle(attempt, claimed, actor, sent=sent_secrets(token))
+        elif journal.interrupted(attempt, database_now(), lease=claimed):
+            outcome = outcome or Outcome.WAIT
     return outcome
 
 
@@ -117,7 +133,7 @@ def ask(
 def settle(attempt: TokenAttempt, claimed: Lease, actor: Actor) -> Outcome:
     """Parse the stored answer and swap the token, or note why not."""
     try:
-        tokens = answer.parse(journal.kept_answer(attempt))
+        tokens = answer.parse(journal.kept_answer(attempt), secrets=journal.sent_secrets(attempt))
     except OAuthFailure as failure:
         return after_failure(attempt, failure, claimed, actor)
     except Unsealable:
