@@ -1,0 +1,26 @@
+"""The scene of the walks through the pages, and a browser page that complains for the reader of its console."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.e2e.scene import ACCESS_TOKEN_SECONDS, Scene, set_up
+from tests.e2e.watch import watch
+from tests.support.product import Factory
+from tests.support.sandbox_server import Sandbox
+
+
+@pytest.fixture(scope="session")
+def scene(product_factory: Factory, start_sandbox: Callable[..., Sandbox]) -> Scene:
+    """One product and one sandbox for all the walks; the sandbox's access tokens live for a few seconds only."""
+    return set_up(product_factory, start_sandbox(access_token_seconds=ACCESS_TOKEN_SECONDS))
+
+
+@pytest.fixture
+def page(context: BrowserContext, scene: Scene) -> Iterator[Page]:
+    """A page of a fresh profile. The test fails where a script fails, the policy blocks something, or a 5xx is met."""
+    page = context.new_page()
+    complaints = watch(page, scene.product.url)
+    yield page
+    assert complaints == []

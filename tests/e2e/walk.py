@@ -1,0 +1,139 @@
+"""What a person does, click by click. A surface is the dialog, or the page where the same forms stand without it."""
+
+import re
+from typing import Literal
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.scene import Scene
+from tests.support.sandbox_server import Application, Sandbox
+
+Grant = Literal["Authorization Code", "Client Credentials"]
+
+SCOPE = "read offline"
+PASSED = "authorization passed successfully"
+
+
+def sign_in(page: Page, scene: Scene, who: str = "bob") -> None:
+    """From the front page to the organization; whoever has one organization lands in it."""
+    page.goto(f"{scene.product.url}/")
+    page.get_by_label("Username").fill(who)
+    page.get_by_label("Password").fill(scene.stage.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(scene.url("credentials/"))
+
+
+def open_dialog(page: Page) -> Locator:
+    """Click *Add Credentials* and wait for the dialog."""
+    page.get_by_role("link", name="Add Credentials").click()
+    dialog = page.get_by_role("dialog", name="Add Credentials")
+    expect(dialog).to_be_visible()
+    return dialog
+
+
+def enter_basics(surface: Locator, name: str, grant: Grant) -> None:
+    """The first step: Name, Authentication Type, Grant Type."""
+    surface.get_by_label("Name", exact=True).fill(name)
+    surface.get_by_label("Authentication Type").select_option(label="OAuth 2.0")
+    surface.get_by_label("Grant Type").select_option(label=grant)
+
+
+def press(surface: Locator, button: str) -> None:
+    surface.get_by_role("button", name=button, exact=True).click()
+
+
+def redirect_uri(surface: Locator) -> str:
+    """The second step of Authorization Code shows it."""
+    return surface.get_by_label("Redirect URI").input_value()
+
+
+def enter_resource(surface: Locator, sandbox: Sandbox, application: Application, *, scope: str = SCOPE) -> None:
+    """The last step: what the resource knows of the client. Auth URL is there for Authorization Code only."""
+    surface.get_by_label("Client ID").fill(application.client_id)
+    surface.get_by_label("Client Secret").fill(application.client_secret)
+    surface.get_by_label("Scope").fill(scope)
+    auth_url = surface.get_by_label("Auth URL")
+    if auth_url.count():
+        auth_url.fill(sandbox.authorization_url)
+    surface.get_by_label("Token URL").fill(sandbox.token_url)
+
+
+def answer_at_resource(page: Page, sandbox: Sandbox, *, allow: bool = True) -> None:
+    """Sign in at the sandbox where it asks, and press Authorize or Cancel."""
+    page.wait_for_url(f"{sandbox.url}/**")
+    if page.get_by_label("Password").count():
+        page.get_by_label("Username").fill(sandbox.username)
+        page.get_by_label("Password").fill(sandbox.password)
+        page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Authorize" if allow else "Cancel").click()
+
+
+def register_by_hand(browser: Browser, sandbox: Sandbox, name: str, redirect_uri: str) -> Application:
+    """What the resource's administrator does on its pages, in a browser of their own."""
+    profile = browser.new_context()
+    profile.set_default_timeout(10_000)
+    page = profile.new_page()
+    page.goto(f"{sandbox.url}/o/applications/register/")
+    page.get_by_label("Username").fill(sandbox.username)
+    page.get_by_label("Password").fill(sandbox.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label(re.compile("grant", re.IGNORECASE)).select_option("authorization-code")
+    page.get_by_label(re.compile("redirect", re.IGNORECASE)).fill(redirect_uri)
+    page.get_by_role("button", name="Register").click()
+    application = Application(page.locator("#client-id").inner_text(), page.locator("#client-secret").inner_text())
+    profile.close()
+    return application
+
+
+def add_credential(
+    page: Page,
+    scene: Scene,
+    name: str,
+    grant: Grant = "Authorization Code",
+    *,
+    scope: str = SCOPE,
+    client_secret: str = "",
+) -> Application:
+    """From the list through the dialog up to and with *Authorize*; the client is registered on the way.
+
+    `client_secret` is typed instead of the right one.
+    """
+    page.goto(scene.url())
+    dialog = open_dialog(page)
+    enter_basics(dialog, name, grant)
+    press(dialog, "Next")
+    if grant == "Authorization Code":
+        application = scene.sandbox.register_application(name, redirect_uri=redirect_uri(dialog))
+        press(dialog, "Next")
+    else:
+        application = scene.sandbox.register_application(name, grant="client-credentials")
+    typed = Application(application.client_id, client_secret or application.client_secret)
+    enter_resource(dialog, scene.sandbox, typed, scope=scope)
+    press(dialog, "Authorize")
+    return application
+
+
+def authorized_credential(page: Page, scene: Scene, name: str, *, scope: str = SCOPE) -> tuple[str, Application]:
+    """Add and authorize one of Authorization Code; its id and its client."""
+    application = add_credential(page, scene, name, scope=scope)
+    answer_at_resource(page, scene.sandbox)
+    expect(page.get_by_text(PASSED)).to_be_visible()
+    return credential_id(page), application
+
+
+def credential_id(page: Page) -> str:
+    """The id in the address of a credential's page or of its authorization."""
+    found = re.search(r"/credentials/([0-9a-f-]{36})/", page.url)
+    assert found, page.url
+    return found.group(1)
+
+
+def scrolls_sideways(page: Page) -> bool:
+    """Whether the page, or the dialog on it, is wider than what can be seen of it."""
+    return bool(
+        page.evaluate(
+            "[document.documentElement, ...document.querySelectorAll('dialog[open]')]"
+            ".some((element) => element.scrollWidth > element.clientWidth)"
+        )
+    )
