@@ -9,7 +9,6 @@ import logging
 import time
 import uuid
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 from kombu.transport import filesystem
@@ -20,21 +19,23 @@ logger = logging.getLogger(__name__)
 class Channel(filesystem.Channel):
     """Messages appear by a rename, and one that cannot be read is dropped."""
 
-    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+    def _put(  # type: ignore[override]  # the stubs of kombu disagree with themselves
+        self, queue: str, payload: dict[str, Any], **kwargs: Any
+    ) -> None:
         folder = Path(self.data_folder_out)
         # The reader takes them in the order of their names.
-        name = f"{time.monotonic_ns() // 1_000_000}_{uuid.uuid4()}"
+        name = f"{time.monotonic_ns()}_{uuid.uuid4()}"
         scratch = folder / f"{name}.part"
-        scratch.write_text(json.dumps(message))
+        scratch.write_text(json.dumps(payload))
         scratch.replace(folder / f"{name}.{queue}.msg")
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
-        try:
-            return super()._get(queue)
-        except ValueError:
-            # A power cut can leave a file without its content.
-            logger.warning("A message of the queue %s could not be read and was dropped.", queue)
-            raise Empty from None
+        while True:  # until a message can be read, or Empty ends it
+            try:
+                return super()._get(queue)
+            except ValueError:
+                # A power cut can leave a file without its content.
+                logger.warning("A message of the queue %s could not be read and was dropped.", queue)
 
 
 class Transport(filesystem.Transport):

@@ -1,4 +1,7 @@
-"""Messages in the broker's folder are whole or absent."""
+"""Messages in the broker's folder are whole or absent.
+
+Each test has a queue of its own name: kombu remembers for the whole process which queues it has declared.
+"""
 
 import json
 import threading
@@ -39,7 +42,7 @@ def take(queue: SimpleQueue) -> Any:
 
 
 def test_messages_arrive_once_and_in_order(connection: Connection) -> None:
-    queue = connection.SimpleQueue("work")
+    queue = connection.SimpleQueue("ordered")
     for number in range(5):
         queue.put({"id": number})
     assert [take(queue)["id"] for _ in range(5)] == [0, 1, 2, 3, 4]
@@ -50,8 +53,8 @@ def test_messages_arrive_once_and_in_order(connection: Connection) -> None:
 def test_a_message_without_its_content_is_dropped_and_the_next_one_arrives(
     connection: Connection, folder: Path
 ) -> None:
-    queue = connection.SimpleQueue("work")
-    (folder / "queue" / "0_cut-short.work.msg").write_bytes(b"")
+    queue = connection.SimpleQueue("torn")
+    (folder / "queue" / "0_cut-short.torn.msg").write_bytes(b"")
     queue.put({"id": 1})
     assert take(queue) == {"id": 1}
 
@@ -70,7 +73,7 @@ def test_a_reader_never_sees_half_a_message(connection: Connection, folder: Path
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    queue = connection.SimpleQueue("work")
+    queue = connection.SimpleQueue("large")
     for _ in range(100):
         queue.put({"text": "x" * 100_000})
     finished.set()
