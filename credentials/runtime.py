@@ -9,7 +9,7 @@ from credentials.models import Credential, OAuthToken
 from credentials.models.clock import database_now
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
 from credentials.services import explain
-from credentials.services.refresh import Outcome, end_when_expired, refresh
+from credentials.services.refresh import Outcome, end_when_expired, refresh, refresh_as_read
 from credentials.types.base import CredentialType, Material, UsableToken
 from credentials.types.registry import room
 from organizations.audit import Actor
@@ -83,20 +83,24 @@ def make_ready_again(credential: Credential, ready: Ready, *, actor: Actor, pati
 def living_token(credential: Credential, actor: Actor, patience: float) -> OAuthToken:
     """The token, renewed first if it has ended. Everybody else waits for that one renewal and reads what it brought.
 
-    A token that still lives is served even where an early renewal failed.
+    A token that still lives is served even where an early renewal failed. One that was obtained while this waited is
+    served however short it lives: nothing fresher is to be had.
     """
     until = time.monotonic() + patience
     poll = FIRST_POLL
+    found: int | None = None
     while True:
         token = OAuthToken.objects.filter(pk=credential.pk).first()
         now = database_now()
-        if token is not None and token.lives_at(now + LEEWAY):
-            return token
+        if token is not None:
+            found = token.generation if found is None else found
+            if token.lives_at(now + LEEWAY) or (token.access_token and token.generation > found):
+                return token
         if token is None or token.refresh_at is None:
             raise needs_authorization(credential, actor)
         if token.failures and token.refresh_at > now and not is_leased(token, now):
             raise Unavailable(token.last_error, (token.refresh_at - now).total_seconds())
-        outcome = refresh(credential.pk, actor=actor, instead_of=token.generation)
+        outcome = refresh_as_read(token, actor=actor)
         if outcome is Outcome.BUSY or outcome is Outcome.NOT_DUE:
             if time.monotonic() + poll >= until:
                 raise Unavailable("the token is being renewed", 2.0)
@@ -110,7 +114,10 @@ def is_leased(token: OAuthToken, now: datetime) -> bool:
 
 def needs_authorization(credential: Credential, actor: Actor) -> NeedsAuthorization:
     end_when_expired(credential, actor=actor)
-    credential.refresh_from_db(fields=["status", "status_code", "status_reason"])
+    try:
+        credential.refresh_from_db(fields=["status", "status_code", "status_reason"])
+    except Credential.DoesNotExist:
+        return NeedsAuthorization("it was deleted")
     return NeedsAuthorization(credential.status_reason or explain.reason("not_authorized"))
 
 

@@ -1,11 +1,13 @@
 """Turn a consent into the first token (RFC 6749 §4.1.3), or ask for one where no consent is needed (§4.4.2)."""
 
+import time
+from contextlib import suppress
 from uuid import UUID
 
 from django.db import transaction
 
 from credentials.crypto.envelope import Unsealable
-from credentials.models import Authorization, OAuthToken, TokenAttempt
+from credentials.models import Authorization, TokenAttempt
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.token import AttemptState, Grant
@@ -14,7 +16,7 @@ from credentials.oauth.errors import OAuthFailure
 from credentials.outbound import GuardedAdapter
 from credentials.services import journal
 from credentials.services.authorize import actor_of, give_up
-from credentials.services.lease import CALL_SECONDS, LEASE
+from credentials.services.lease import CALL_SECONDS, LEASE, in_time
 from credentials.types.base import Material
 from credentials.types.registry import room
 from organizations.audit import Actor
@@ -22,18 +24,23 @@ from organizations.audit import Actor
 ATTEMPTS_AT_MOST = 2
 
 
+class TooLate(Exception):
+    """This process was suspended, and the exchange may be another's by now: a code that is sent twice is revoked."""
+
+
 def exchange(authorization_id: UUID) -> bool:
     """Exchange the code of one authorization. False where another worker does or did it.
 
     The claim is the conditional UPDATE from `received` to `exchanging`: a code is redeemed once, come what may.
     """
+    since = time.monotonic()
     claimed = Authorization.objects.filter(pk=authorization_id, status=AuthorizationStatus.RECEIVED).update(
         status=AuthorizationStatus.EXCHANGING, claimed_at=database_now()
     )
-    if not claimed:
+    authorization = find(authorization_id) if claimed else None
+    if authorization is None:
         return False
-    authorization = Authorization.objects.select_related("credential__organization", "user").get(pk=authorization_id)
-    request(authorization)
+    request(authorization, since)
     return True
 
 
@@ -42,45 +49,65 @@ def take_up(authorization_id: UUID) -> bool:
 
     False where it is not interrupted, or another worker takes it up.
     """
-    now = database_now()
+    since, now = time.monotonic(), database_now()
     mine = Authorization.objects.filter(
         pk=authorization_id, status=AuthorizationStatus.EXCHANGING, claimed_at__lt=now - LEASE
     ).update(claimed_at=now)
-    if not mine:
+    authorization = find(authorization_id) if mine else None
+    if authorization is None:
         return False
-    authorization = Authorization.objects.select_related("credential__organization", "user").get(pk=authorization_id)
     attempts = list(authorization.attempts.order_by("started_at"))
     answered = [attempt for attempt in attempts if attempt.state == AttemptState.ANSWERED]
     if answered:
-        settle(authorization, answered[-1])
+        with suppress(journal.Gone):
+            settle(authorization, answered[-1])
         return True
     for attempt in attempts:
         if attempt.state == AttemptState.STARTED:
             journal.close(attempt, AttemptState.FAILED, now, error="interrupted")
     if len(attempts) >= ATTEMPTS_AT_MOST:
         return give_up(authorization, "interrupted", "", expected=AuthorizationStatus.EXCHANGING, actor=Actor.worker())
-    request(authorization)
+    request(authorization, since)
     return True
 
 
-def request(authorization: Authorization) -> None:
-    """Ask the token endpoint, with the journal around the call."""
-    token = OAuthToken.objects.get(pk=authorization.credential_id)
-    attempt = journal.begin(token, grant_of(authorization), database_now(), authorization=authorization)
+def find(authorization_id: UUID) -> Authorization | None:
+    """With its credential and person; None where the credential was deleted meanwhile."""
+    rows = Authorization.objects.select_related("credential__organization", "credential__token", "user")
+    return rows.filter(pk=authorization_id).first()
+
+
+def request(authorization: Authorization, since: float) -> None:
+    """Ask the token endpoint, with the journal around the call. `since`: the claim, on the monotonic clock.
+
+    A deleted credential ends it silently.
+    """
     try:
-        ask(authorization, attempt)
-    except OAuthFailure as failure:
-        fail(authorization, attempt, failure)
-    else:
-        settle(authorization, attempt)
+        attempt = journal.begin(
+            authorization.credential.token, grant_of(authorization), database_now(), authorization=authorization
+        )
+        try:
+            ask(authorization, attempt, since)
+        except OAuthFailure as failure:
+            fail(authorization, attempt, failure)
+        else:
+            settle(authorization, attempt)
+    except journal.Gone:
+        return
+    except TooLate:
+        # Nothing was sent, so it does not count as an attempt. The sweep takes the exchange up.
+        attempt.delete()
 
 
 def grant_of(authorization: Authorization) -> Grant:
     return Grant.AUTHORIZATION_CODE if authorization.code else Grant.CLIENT_CREDENTIALS
 
 
-def ask(authorization: Authorization, attempt: TokenAttempt) -> None:
-    """One call to the token endpoint; its answer is stored and not yet looked at. Raises `OAuthFailure`."""
+def ask(authorization: Authorization, attempt: TokenAttempt, since: float) -> None:
+    """One call to the token endpoint; its answer is stored and not yet looked at.
+
+    Raises `OAuthFailure`, `TooLate` and `journal.Gone`.
+    """
     credential = authorization.credential
     life_cycle = room(credential.kind).life_cycle
     if life_cycle is None:
@@ -90,6 +117,8 @@ def ask(authorization: Authorization, attempt: TokenAttempt) -> None:
         code, verifier = authorization.unseal("code"), authorization.unseal("verifier")
     except Unsealable:
         raise OAuthFailure("secrets_unreadable", "", permanent=True) from None
+    if not in_time(since):
+        raise TooLate
     transport = GuardedAdapter(deadline=CALL_SECONDS)
     try:
         raw = life_cycle.obtain(
@@ -116,6 +145,7 @@ def settle(authorization: Authorization, attempt: TokenAttempt) -> None:
         return
     now = database_now()
     with transaction.atomic():
+        journal.lock(authorization.credential_id)
         ended = Authorization.objects.filter(pk=authorization.pk, status=AuthorizationStatus.EXCHANGING).update(
             status=AuthorizationStatus.SUCCEEDED, code="", verifier="", finished_at=now
         )
@@ -127,6 +157,7 @@ def settle(authorization: Authorization, attempt: TokenAttempt) -> None:
 
 def fail(authorization: Authorization, attempt: TokenAttempt, failure: OAuthFailure) -> None:
     with transaction.atomic():
+        journal.lock(authorization.credential_id)
         journal.close(attempt, AttemptState.FAILED, database_now(), error=failure.code)
         give_up(
             authorization,

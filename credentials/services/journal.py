@@ -6,12 +6,14 @@ parsed, and the token is swapped where its generation still matches. Each functi
 
 from datetime import datetime, timedelta
 from typing import Any, cast
+from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Authorization, Credential, OAuthToken, TokenAttempt
+from credentials.models.authorization import AuthorizationStatus
 from credentials.models.credential import Status
 from credentials.models.token import AttemptState, Grant
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS, TokenSet
@@ -24,25 +26,34 @@ from credentials.types.registry import room
 from organizations.audit import Actor
 
 
+class Gone(Exception):
+    """The credential was deleted meanwhile: there is nothing left to ask for or to write down."""
+
+
 def begin(
     token: OAuthToken, grant: Grant, now: datetime, *, authorization: Authorization | None = None
 ) -> TokenAttempt:
-    """Write down that a request is about to be sent."""
-    return TokenAttempt.objects.create(
-        token=token,
-        organization_id=token.organization_id,
-        authorization=authorization,
-        grant=grant,
-        generation=token.generation,
-        started_at=now,
-    )
+    """Write down that a request is about to be sent. Raises `Gone`."""
+    try:
+        with transaction.atomic():
+            return TokenAttempt.objects.create(
+                token=token,
+                organization_id=token.organization_id,
+                authorization=authorization,
+                grant=grant,
+                generation=token.generation,
+                started_at=now,
+            )
+    except IntegrityError:
+        raise Gone from None
 
 
 def keep_answer(attempt: TokenAttempt, raw: RawAnswer) -> None:
-    """Seal and store what the provider said, before anybody looks into it."""
+    """Seal and store what the provider said, before anybody looks into it. Raises `Gone`."""
     attempt.seal("answer", raw.to_json())
     attempt.state = AttemptState.ANSWERED
-    attempt.save(update_fields=["answer", "state"])
+    if not TokenAttempt.objects.filter(pk=attempt.pk).update(answer=attempt.answer, state=attempt.state):
+        raise Gone
 
 
 def kept_answer(attempt: TokenAttempt) -> RawAnswer:
@@ -66,11 +77,10 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Acto
     """Swap the token, in one write. False where the generation has moved on: then nothing is changed.
 
     With a lease it is a renewal: an answer without refresh token keeps the old one (RFC 6749 §6). Without one it is the
-    first token of a new authorization, which replaces everything that came from the one before.
+    first token of a new authorization, which replaces everything that came from the one before. Raises `Gone`.
     """
     with transaction.atomic():
-        token = OAuthToken.objects.select_related("credential").select_for_update(of=("self",)).get(pk=attempt.token_id)
-        credential = token.credential
+        credential, token = lock(attempt.token_id)
         if lease and (token.generation != lease.generation or token.lease_owner != lease.owner):
             close(attempt, AttemptState.FAILED, now, error="superseded")
             return False
@@ -99,6 +109,7 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Acto
         token.lease_owner, token.lease_until = "", None
         token.save()
         close(attempt, AttemptState.APPLIED, now)
+        forget_older(token, now)
         Credential.objects.filter(pk=credential.pk).update(
             status=Status.ACTIVE,
             status_code="",
@@ -117,6 +128,27 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Acto
     return True
 
 
+def lock(credential_id: UUID) -> tuple[Credential, OAuthToken]:
+    """The credential and its token, locked in the order in which an edit changes them. Raises `Gone`."""
+    try:
+        credential = (
+            Credential.objects.select_related("organization")
+            .select_for_update(of=("self",), no_key=True)
+            .get(pk=credential_id)
+        )
+        token = OAuthToken.objects.select_for_update(no_key=True).get(pk=credential_id)
+    except (Credential.DoesNotExist, OAuthToken.DoesNotExist):
+        raise Gone from None
+    return credential, token
+
+
+def forget_older(token: OAuthToken, now: datetime) -> None:
+    """End the attempts that the swap has overtaken: a sealed answer that nobody can apply is a secret too many."""
+    TokenAttempt.objects.filter(token=token, generation__lt=token.generation, finished_at=None).exclude(
+        authorization__status=AuthorizationStatus.EXCHANGING
+    ).update(state=AttemptState.FAILED, error="superseded", answer="", finished_at=now)
+
+
 def asked_scope(credential: Credential) -> str:
     life_cycle = room(credential.kind).life_cycle
     return life_cycle.requested_scope(credential.payload) if life_cycle else ""
@@ -126,14 +158,13 @@ def fail_renewal(attempt: TokenAttempt, failure: OAuthFailure, now: datetime, *,
     """Note a renewal that did not succeed and give the lease back. False where the generation has moved on.
 
     A permanent failure ends the trying at once. A transient one sets the next moment to try and never ends a credential
-    by itself, however often it happens.
+    by itself, however often it happens. Raises `Gone`.
     """
     with transaction.atomic():
-        token = OAuthToken.objects.select_related("credential").select_for_update(of=("self",)).get(pk=attempt.token_id)
+        credential, token = lock(attempt.token_id)
         close(attempt, AttemptState.FAILED, now, error=failure.code)
         if token.generation != lease.generation or token.lease_owner != lease.owner:
             return False
-        credential = token.credential
         token.failures += 1
         token.last_error, token.last_error_at = explain.reason(failure.code, failure.description), now
         token.refresh_at = (
@@ -158,10 +189,29 @@ def fail_renewal(attempt: TokenAttempt, failure: OAuthFailure, now: datetime, *,
     return True
 
 
+def interrupted(attempt: TokenAttempt, now: datetime, *, lease: Lease) -> bool:
+    """End a renewal whose process died without an answer. True where the next one has to wait for its moment.
+
+    The first is repeated at once. One that follows other failures waits like them, so that a token at which one
+    process after another dies is no reason to call its token endpoint for ever.
+    """
+    with transaction.atomic():
+        _, token = lock(attempt.token_id)
+        close(attempt, AttemptState.FAILED, now, error="interrupted")
+        has_to_wait = token.failures > 0
+        token.failures += 1
+        if has_to_wait:
+            token.refresh_at = schedule.retry_moment(now, token.failures, None)
+        OAuthToken.objects.filter(pk=token.pk, lease_owner=lease.owner).update(
+            failures=token.failures, refresh_at=token.refresh_at
+        )
+    return has_to_wait
+
+
 def close(attempt: TokenAttempt, state: AttemptState, now: datetime, *, error: str = "") -> None:
     """End an attempt and erase the answer that it kept."""
-    attempt.state, attempt.error, attempt.finished_at, attempt.answer = state, error, now, ""
-    attempt.save(update_fields=["state", "error", "finished_at", "answer"])
+    attempt.state, attempt.error, attempt.finished_at, attempt.answer = state, error[:100], now, ""
+    TokenAttempt.objects.filter(pk=attempt.pk).update(state=state, error=attempt.error, finished_at=now, answer="")
 
 
 def set_status(credential: Credential, status: Status, code: str, reason: str, now: datetime) -> None:

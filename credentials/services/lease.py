@@ -6,12 +6,13 @@ killed worker blocks nobody for long, and it is longer than any call to a token 
 
 import secrets
 import time
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import Q
 
+from credentials.models.clock import database_now
 from credentials.models.token import OAuthToken
 
 CALL_SECONDS = 15.0
@@ -22,26 +23,34 @@ LAST_MOMENT_TO_SEND = LEASE.total_seconds() - CALL_SECONDS - 5
 
 @dataclass(frozen=True)
 class Lease:
-    """`generation` is the token's at the time of the claim."""
+    """`generation` is the token's at the time of the claim; `claimed` is on this process's monotonic clock."""
 
     credential_id: UUID
     generation: int
     owner: str
-    claimed: float = field(default_factory=time.monotonic)
+    claimed: float
 
     def may_still_send(self) -> bool:
-        return time.monotonic() - self.claimed < LAST_MOMENT_TO_SEND
+        return in_time(self.claimed)
 
 
-def claim(token: OAuthToken, now: datetime) -> Lease | None:
-    """The lease, or None where somebody else holds it or the token was swapped since it was read."""
+def in_time(claimed: float) -> bool:
+    """Whether a request that is sent now is over before the claim made at `claimed` (`time.monotonic()`) ends."""
+    return time.monotonic() - claimed < LAST_MOMENT_TO_SEND
+
+
+def claim(token: OAuthToken) -> Lease | None:
+    """The lease, or None where somebody else holds it or asked the token endpoint since `token` was read."""
     owner = secrets.token_hex(16)
+    # Before the database's clock is read: the lease must never be thought to last longer than it does.
+    claimed = time.monotonic()
+    now = database_now()
     won = (
         OAuthToken.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
-        .filter(pk=token.pk, generation=token.generation)
+        .filter(pk=token.pk, generation=token.generation, failures=token.failures)
         .update(lease_owner=owner, lease_until=now + LEASE)
     )
-    return Lease(token.pk, token.generation, owner) if won else None
+    return Lease(token.pk, token.generation, owner, claimed) if won else None
 
 
 def release(lease: Lease) -> None:

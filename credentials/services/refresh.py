@@ -54,7 +54,7 @@ def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None)
 
 
 def refresh_as_read(token: OAuthToken, *, actor: Actor) -> Outcome:
-    """Renew a token that its reader found ended. `BUSY` where anybody has asked the token endpoint since it was read."""
+    """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read."""
     return work(token, actor, wanted=True)
 
 
@@ -89,7 +89,7 @@ def finish_interrupted(token: OAuthToken, claimed: Lease, actor: Actor) -> Outco
     outcome: Outcome | None = None
     for attempt in left:
         if attempt.state == AttemptState.ANSWERED and outcome is None:
-            outcome = settle(attempt, claimed, actor, sent=sent_secrets(token))
+            outcome = settle(attempt, claimed, actor)
         elif journal.interrupted(attempt, database_now(), lease=claimed):
             outcome = outcome or Outcome.WAIT
     return outcome

@@ -102,7 +102,7 @@ class Visitor:
     def post(
         self, address: str, form: Mapping[str, str] | None = None, *, page: str | None = None
     ) -> requests.Response:
-        """POST a form as the page at `page` (the same address unless said) would: with its hidden fields, CSRF token too."""
+        """POST a form with the hidden fields (the CSRF token too) of its page, which is at `page` or at `address`."""
         address = urljoin(self.url, address)
         shown = self.get(page or address)
         assert shown.status_code == 200, f"{page or address}: {shown.status_code} {shown.text[:500]}"
