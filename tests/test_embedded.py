@@ -1,0 +1,278 @@
+"""`make run`: from nothing to a product that answers, again with the same data, and gone without a trace."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from botaccounts.embedded.dotenv import add_missing_secrets
+from botaccounts.embedded.place import choose_place, defaults
+from botaccounts.embedded.ready import boxed
+from credentials.crypto import keyring
+from tests.support.environment import scratch_environment
+from tests.support.processes import ROOT, Server, answers, find_program, free_port, wait_until
+
+COMMAND = [sys.executable, "-m", "botaccounts.embedded"]
+
+
+class Checkout:
+    """A copy of the tracked files, as a fresh clone has them, with the packages of this environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.runs = 0
+        self.first_demo: dict[str, Any] = {}
+
+    def environment(self, **values: str) -> dict[str, str]:
+        return scratch_environment(**{"PORT": str(self.port), **values})
+
+    def server(self, command: list[str] | None = None, **env: str) -> Server:
+        """`make run`, not yet started; ready when its box is printed."""
+        self.runs += 1
+        return Server(
+            "make run",
+            command or COMMAND,
+            log=self.folder.with_name(f"run-{self.runs}.log"),
+            env=self.environment(**env),
+            cwd=self.folder,
+            is_ready=lambda server: "Bot Accounts is ready" in server.text(),
+            seconds=120,
+        )
+
+    def try_to_start(self, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run it where it should give up by itself."""
+        return subprocess.run(
+            COMMAND,
+            env=self.environment(**env),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def demo(self) -> dict[str, Any]:
+        """What `manage.py demo --json` prints in another terminal, without any variable set."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "demo", "--json"],
+            env=scratch_environment(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return dict(json.loads(done.stdout))
+
+    def processes(self) -> list[int]:
+        """Ids of all processes that work in this folder."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if (entry / "cwd").readlink().is_relative_to(self.folder):
+                        found.append(int(entry.name))
+                except OSError:
+                    continue  # it ended meanwhile, or is not ours to see
+        return found
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    folder = tmp_path_factory.mktemp("embedded") / "checkout"
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).exists():
+            shutil.copy2(ROOT / name, target)
+    checkout = Checkout(folder)
+    yield checkout
+    for pid in checkout.processes():
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def first_run(checkout: Checkout) -> str:
+    """What the first start printed; it was stopped afterwards."""
+    server = checkout.server().start()
+    assert answers(f"{checkout.url}/health/ready")
+    checkout.first_demo = checkout.demo()
+    server.stop(seconds=30)
+    return server.text()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_first_start_says_where_it_is_and_who_may_sign_in(checkout: Checkout, first_run: str) -> None:
+    assert f"Bot Accounts is ready: {checkout.url}" in first_run
+    assert "alice" in first_run
+    assert "Sandbox resource: http://127.0.0.1:" in first_run
+    assert "Traceback" not in first_run
+
+
+def test_secrets_and_data_are_for_their_owner_alone(checkout: Checkout, first_run: str) -> None:
+    env_file = checkout.folder / ".env"
+    assert mode(env_file) == 0o600
+    assert mode(checkout.folder / "var") == 0o700
+    assert mode(checkout.folder / "var" / "botaccounts.sqlite3") == 0o600
+    assert {line.partition("=")[0] for line in env_file.read_text().splitlines() if "=" in line} == {
+        "SECRET_KEY",
+        "CREDENTIAL_KEYS",
+        "SANDBOX_SECRET_KEY",
+    }
+
+
+def test_manage_py_in_another_terminal_means_the_running_one(checkout: Checkout, first_run: str) -> None:
+    assert checkout.first_demo["url"] == checkout.url
+
+
+def test_a_second_start_keeps_keys_people_and_data_and_is_the_only_one(checkout: Checkout, first_run: str) -> None:
+    env_before = (checkout.folder / ".env").read_text()
+    server = checkout.server().start()
+
+    assert checkout.demo()["organization_id"] == checkout.first_demo["organization_id"]
+    alice = checkout.first_demo["users"][0]
+    assert sign_in(checkout.url, alice["username"], alice["password"]) == 302
+    refused = checkout.try_to_start(PORT=str(free_port()))
+    assert refused.returncode == 1
+    assert "running already" in refused.stderr
+
+    os.kill(server.pid, signal.SIGTERM)
+    wait_until(lambda: not checkout.processes(), seconds=30, what="every process ending")
+    assert (checkout.folder / ".env").read_text() == env_before
+
+
+def sign_in(url: str, username: str, password: str) -> int:
+    session = requests.Session()
+    page = session.get(f"{url}/accounts/login/", timeout=10)
+    token = page.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    form = {"username": username, "password": password, "csrfmiddlewaretoken": token}
+    answer = session.post(page.url, data=form, headers={"Referer": page.url}, timeout=10, allow_redirects=False)
+    return answer.status_code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+def test_no_process_is_left_however_it_ends(checkout: Checkout, first_run: str, number: signal.Signals) -> None:
+    server = checkout.server().start()
+    assert len(checkout.processes()) > 4
+    os.kill(server.pid, number)
+    wait_until(lambda: not checkout.processes(), seconds=30, what="every process ending")
+    assert not answers(f"{checkout.url}/health/live")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_no_process_is_left_when_make_is_ended(checkout: Checkout, first_run: str, number: signal.Signals) -> None:
+    # The recipe of `make run` without the installation: the packages of this environment are there already.
+    recipe = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "botaccounts.embedded" in line)
+    makefile = checkout.folder.with_name("run.mk")
+    makefile.write_text(f"run:\n{recipe.replace('$(BIN)/python', sys.executable)}\n")
+
+    server = checkout.server([find_program("make"), "-f", str(makefile), "run"]).start()
+    os.kill(server.pid, number)
+    wait_until(lambda: not checkout.processes(), seconds=30, what="every process ending")
+
+
+def test_a_signal_during_the_start_is_not_lost(checkout: Checkout, first_run: str) -> None:
+    server = checkout.server()
+    server._is_ready = lambda started: "started (pid=" in started.text()
+    server.start()
+    os.kill(server.pid, signal.SIGTERM)
+    wait_until(lambda: not checkout.processes(), seconds=30, what="every process ending")
+    assert "Bot Accounts is ready" not in server.text()
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_starts(checkout: Checkout, first_run: str) -> None:
+    with socket.create_server(("127.0.0.1", checkout.port)):
+        done = checkout.try_to_start()
+    assert done.returncode == 1
+    assert f"port {checkout.port}" in done.stderr
+    assert "PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert checkout.processes() == []
+
+
+def test_a_database_without_its_key_is_not_given_a_new_one(checkout: Checkout, first_run: str) -> None:
+    env_file = checkout.folder / ".env"
+    kept = env_file.read_text()
+    try:
+        env_file.write_text("".join(line for line in kept.splitlines(True) if not line.startswith("CREDENTIAL_KEYS")))
+        done = checkout.try_to_start()
+        assert done.returncode == 1
+        assert "CREDENTIAL_KEYS" in done.stderr
+        assert "CREDENTIAL_KEYS" not in env_file.read_text()
+    finally:
+        env_file.write_text(kept)
+        env_file.chmod(0o600)
+
+
+def test_a_variable_of_the_environment_wins_over_the_file(checkout: Checkout, first_run: str) -> None:
+    done = checkout.try_to_start(CREDENTIAL_KEYS="broken")
+    assert done.returncode == 1
+    assert "CREDENTIAL_KEYS" in done.stderr
+    assert "broken" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "http", "-1", "8 000"])
+def test_a_port_that_is_none_is_refused(checkout: Checkout, text: str) -> None:
+    done = checkout.try_to_start(PORT=text)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "must be a number from 1 to 65535" in done.stderr
+
+
+def test_the_sandbox_moves_when_the_port_beside_is_taken() -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port + 1)):
+        place = choose_place({"PORT": str(port)})
+    assert place.sandbox_port not in (port, port + 1)
+
+
+def test_only_the_sandbox_is_let_through_and_what_somebody_set_wins() -> None:
+    port = free_port()
+    place = choose_place({"PORT": str(port), "SANDBOX_PORT": str(free_port())})
+    chosen = defaults(place, {"PUBLIC_URL": "https://bots.example.com"})
+    assert chosen["OUTBOUND_ALLOW"] == f"127.0.0.1:{place.sandbox_port},localhost:{place.sandbox_port}"
+    assert chosen["PUBLIC_URL"] == "https://bots.example.com"
+    assert "ALLOWED_HOSTS" not in chosen
+
+
+def test_on_every_address_it_answers_to_names_of_this_machine_only() -> None:
+    place = choose_place({"HOST": "0.0.0.0", "PORT": str(free_port())})  # noqa: S104
+    chosen = defaults(place, {})
+    assert chosen["PUBLIC_URL"] == f"http://127.0.0.1:{place.port}"
+    assert {"127.0.0.1", "localhost", socket.gethostname()} <= set(chosen["ALLOWED_HOSTS"].split(","))
+    assert "*" not in chosen["ALLOWED_HOSTS"]
+
+
+def test_the_box_is_as_wide_as_its_longest_line() -> None:
+    assert boxed(["a", "long"]).split() == ["+------+", "|", "a", "|", "|", "long", "|", "+------+"]
+
+
+def test_only_what_is_missing_is_added_to_an_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", "CREDENTIAL_KEYS", "SANDBOX_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SECRET_KEY", "from the environment")
+    env_file = tmp_path / ".env"
+    env_file.write_text("# mine\nEMAIL_URL=smtp://localhost")
+
+    add_missing_secrets(env_file, tmp_path / "none.sqlite3")
+    lines = env_file.read_text().splitlines()
+    assert lines[:2] == ["# mine", "EMAIL_URL=smtp://localhost"]
+    assert [line.partition("=")[0] for line in lines[2:]] == ["CREDENTIAL_KEYS", "SANDBOX_SECRET_KEY"]
+    assert mode(env_file) == 0o600
+    keyring.parse_keys(os.environ["CREDENTIAL_KEYS"])
+    assert [path.name for path in tmp_path.iterdir()] == [".env"]
