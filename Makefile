@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-requirements.txt
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
-# Production as `check --deploy` should see it; the secrets are of this moment.
-PRODUCTION := env -u DATABASE_URL -u REDIS_URL -u DEBUG -u ALLOWED_HOSTS -u OUTBOUND_ALLOW \
+# Production as `check --deploy` should see it. Every variable is set, so that neither .env nor the shell has a say.
+PRODUCTION := DJANGO_SETTINGS_MODULE=botaccounts.settings DEBUG=off BEHIND_PROXY=on PUBLIC_URL=https://bots.example.com \
+	ALLOWED_HOSTS=bots.example.com OUTBOUND_ALLOW= DATABASE_URL=sqlite:///:memory: REDIS_URL= VAR_DIR=$(VENV)/check \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')" \
-	CREDENTIAL_KEYS="check:$$($(BIN)/python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())')" \
-	PUBLIC_URL=https://bots.example.com VAR_DIR="$$(mktemp -d)" DJANGO_SETTINGS_MODULE=botaccounts.settings
+	CREDENTIAL_KEYS="check:$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(32))')"
 TYPED := botaccounts credentials organizations
 TEMPLATES := templates botaccounts/sandbox/templates
 
@@ -43,10 +43,12 @@ test: setup
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(PRODUCTION) $(BIN)/mypy $(TYPED)
-	$(BIN)/djlint --quiet --lint --check $(TEMPLATES)
-	$(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
-	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@echo "mypy $(TYPED)"
+	@$(PRODUCTION) $(BIN)/mypy $(TYPED)
+	$(BIN)/djlint --lint --check $(TEMPLATES)
+	@echo "manage.py makemigrations --check, manage.py check --deploy"
+	@$(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 lock: setup
 	$(LOCK) --output-file requirements.txt requirements.in
