@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.e2e.scene import ACCESS_TOKEN_SECONDS, Scene, set_up
 from tests.e2e.watch import watch
@@ -23,4 +23,16 @@ def page(context: BrowserContext, scene: Scene) -> Iterator[Page]:
     page = context.new_page()
     complaints = watch(page, scene.product.url)
     yield page
+    assert complaints == []
+
+
+@pytest.fixture
+def plain_page(browser: Browser, scene: Scene) -> Iterator[Page]:
+    """A page of a fresh profile with scripting switched off; the test fails where the product answers with a 5xx."""
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    complaints = watch(page, scene.product.url)
+    yield page
+    context.close()
     assert complaints == []

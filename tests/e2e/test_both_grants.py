@@ -108,14 +108,6 @@ def test_client_credentials_asks_for_no_auth_url_and_shows_no_redirect_uri(page:
     expect(dialog.get_by_label("Redirect URI")).to_have_count(0)
 
 
-@pytest.fixture
-def plain_page(browser: Browser) -> Page:
-    """A page of a browser with scripting switched off."""
-    profile = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
-    profile.set_default_timeout(10_000)
-    return profile.new_page()
-
-
 def test_the_walk_with_a_code_works_without_javascript(plain_page: Page, scene: Scene) -> None:
     page = plain_page
     sign_in(page, scene)

@@ -1,0 +1,149 @@
+"""Authorize from the 3-dot menu: by mouse, keyboard and touch, and what happens when the person cancels there."""
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.scene import Scene
+from tests.e2e.walk import PASSED, add_credential, answer_at_resource, authorized_credential, press, sign_in
+
+pytestmark = pytest.mark.chromium
+
+
+def row_of(page: Page, name: str) -> Locator:
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+def menu_of(page: Page, name: str) -> Locator:
+    return row_of(page, name).locator("summary")
+
+
+def authorize_from_the_menu(page: Page, scene: Scene, name: str) -> None:
+    page.goto(scene.url())
+    row_of(page, name).hover()
+    menu_of(page, name).click()
+    for entry in ("Edit", "Delete"):
+        expect(row_of(page, name).get_by_role("link", name=entry)).to_be_visible()
+    row_of(page, name).get_by_role("button", name="Authorize").click()
+
+
+def test_bob_authorizes_again_from_the_menu_and_the_credential_gets_a_new_token(page: Page, scene: Scene) -> None:
+    sign_in(page, scene)
+    _, application = authorized_credential(page, scene, "Authorized again")
+    authorize_from_the_menu(page, scene, "Authorized again")
+    answer_at_resource(page, scene.sandbox)
+    expect(page.get_by_text(PASSED)).to_be_visible()
+    assert scene.sandbox.stats(application.client_id).token_requests["authorization_code"] == 2
+
+
+def test_cancelling_leaves_an_active_credential_active_and_says_what_happened(page: Page, scene: Scene) -> None:
+    sign_in(page, scene)
+    name = "Active in spite of a cancel"
+    credential_id, application = authorized_credential(page, scene, name)
+    authorize_from_the_menu(page, scene, name)
+    answer_at_resource(page, scene.sandbox, allow=False)
+
+    expect(page.get_by_role("heading", name="Access was not granted")).to_be_visible()
+    expect(page).to_have_title(f"Error: Access was not granted · {name} · Bot Accounts")
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("Access was declined at the resource")
+    expect(main).to_contain_text("Click Authorize again and allow access")
+    expect(main).to_contain_text("The credential goes on working as before")
+    page.get_by_role("link", name="Show the credential").click()
+    expect(page.locator("#credential-status")).to_have_text("Active")
+    expect(page.get_by_text("Authorization failed")).to_be_visible()
+    assert application.client_id in scene.call(scene.add_integration(credential_id)).text
+
+
+def test_cancelling_the_first_time_keeps_what_was_entered_and_authorize_is_one_click_away(
+    page: Page, scene: Scene
+) -> None:
+    sign_in(page, scene)
+    name = "Cancelled at first"
+    application = add_credential(page, scene, name)
+    answer_at_resource(page, scene.sandbox, allow=False)
+    expect(page.get_by_role("heading", name="Access was not granted")).to_be_visible()
+    expect(page.get_by_text("What you entered is kept.")).to_be_visible()
+
+    page.get_by_role("link", name="Show the credential").click()
+    expect(page.locator("#credential-status")).to_have_text("Needs authorization")
+    expect(page.locator("#credential-problem")).to_contain_text("Access was declined at the resource")
+    page.get_by_role("link", name="Edit").click()
+    form = page.get_by_role("main")
+    expect(form.get_by_label("Name", exact=True)).to_have_value(name)
+    expect(form.get_by_label("Client ID")).to_have_value(application.client_id)
+    expect(form.get_by_label("Token URL")).to_have_value(scene.sandbox.token_url)
+    expect(form.get_by_text("configured")).to_be_visible()
+    page.go_back()
+
+    press(page.locator("#credential-problem"), "Authorize")
+    answer_at_resource(page, scene.sandbox)
+    expect(page.get_by_text(PASSED)).to_be_visible()
+
+
+def test_the_menu_opens_by_keyboard_and_gives_the_focus_back(page: Page, scene: Scene) -> None:
+    sign_in(page, scene)
+    authorized_credential(page, scene, "Menu by keyboard")
+    page.goto(scene.url())
+    menu, row = menu_of(page, "Menu by keyboard"), row_of(page, "Menu by keyboard")
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(row.get_by_role("link", name="Edit")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(row.get_by_role("link", name="Edit")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(row.get_by_role("button", name="Authorize")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(row.get_by_role("link", name="Edit")).to_be_hidden()
+    expect(menu).to_be_focused()
+    page.keyboard.press("Space")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    answer_at_resource(page, scene.sandbox)
+    expect(page.get_by_text(PASSED)).to_be_visible()
+
+
+def test_the_menu_opens_by_touch(browser: Browser, page: Page, scene: Scene) -> None:
+    sign_in(page, scene)
+    authorized_credential(page, scene, "Menu by touch")
+    telephone = browser.new_context(
+        has_touch=True, viewport={"width": 320, "height": 640}, storage_state=page.context.storage_state()
+    )
+    touched = telephone.new_page()
+    touched.goto(scene.url())
+    menu_of(touched, "Menu by touch").tap()
+    expect(row_of(touched, "Menu by touch").get_by_role("button", name="Authorize")).to_be_visible()
+    telephone.close()
+
+
+def test_authorizing_again_works_without_javascript(plain_page: Page, page: Page, scene: Scene) -> None:
+    sign_in(page, scene)
+    authorized_credential(page, scene, "Again without scripts")
+    sign_in(plain_page, scene)
+    authorize_from_the_menu(plain_page, scene, "Again without scripts")
+    answer_at_resource(plain_page, scene.sandbox)
+    expect(plain_page.get_by_text(PASSED)).to_be_visible()
+
+
+def test_two_tabs_authorize_at_the_same_time(page: Page, scene: Scene) -> None:
+    sign_in(page, scene)
+    authorized_credential(page, scene, "Two tabs")
+    other = page.context.new_page()
+    for tab in (page, other):
+        authorize_from_the_menu(tab, scene, "Two tabs")
+        tab.wait_for_url(f"{scene.sandbox.url}/**")
+    for tab in (page, other):
+        answer_at_resource(tab, scene.sandbox)
+        expect(tab.get_by_text(PASSED)).to_be_visible()
+
+
+def test_an_answer_of_the_resource_counts_once(page: Page, scene: Scene) -> None:
+    sign_in(page, scene)
+    callbacks: list[str] = []
+    page.on("request", lambda request: callbacks.append(request.url) if "/oauth2/callback/" in request.url else None)
+    _, application = authorized_credential(page, scene, "Answered once")
+    page.goto(callbacks[0])
+    expect(page.get_by_role("heading", name="The authorization was not accepted")).to_be_visible()
+    expect(page.get_by_text("This answer was already used.")).to_be_visible()
+    page.get_by_role("link", name="Show the credential").click()
+    expect(page.locator("#credential-status")).to_have_text("Active")
+    assert scene.sandbox.stats(application.client_id).token_requests == {"authorization_code": 1}
