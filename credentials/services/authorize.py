@@ -9,8 +9,9 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 
+from credentials.crypto.envelope import Unsealable
 from credentials.models import Authorization, Credential, OAuthToken
-from credentials.models.authorization import AuthorizationStatus
+from credentials.models.authorization import OPEN, AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.oauth import discovery, pkce, state
@@ -37,6 +38,10 @@ class NotAuthorizable(Exception):
     """This type has nothing to authorize."""
 
 
+class ChangedMeanwhile(Exception):
+    """Somebody has edited or deleted the credential while its authorization was being prepared."""
+
+
 class CallbackRefused(Exception):
     """A callback that does not belong to a running authorization of this person, browser and credential."""
 
@@ -50,12 +55,19 @@ class Started:
 
 
 def start(access: Access, credential: Credential, *, nonce: str) -> Started:
-    """Begin an authorization, bound to this person, this browser (`nonce`) and this credential."""
+    """Begin an authorization, bound to this person, this browser (`nonce`) and this credential.
+
+    Raises `NotAuthorizable`, `ChangedMeanwhile`, and `Unsealable` where the stored secrets cannot be opened any more.
+    """
     access.require(Action.MANAGE_CREDENTIALS)
     life_cycle = room(credential.kind).life_cycle
     if life_cycle is None:
         raise NotAuthorizable
-    material = Material(credential.payload, credential.open_secrets())
+    try:
+        material = Material(credential.payload, credential.open_secrets())
+    except Unsealable:
+        note_unreadable(access, credential)
+        raise
     consent = life_cycle.needs_consent(credential.payload)
     secret_state = state.new_state()
     verifier = pkce.new_verifier() if consent and life_cycle.uses_pkce(credential.payload) else None
@@ -78,6 +90,10 @@ def start(access: Access, credential: Credential, *, nonce: str) -> Started:
     if verifier:
         authorization.seal("verifier", verifier)
     with transaction.atomic():
+        # Discovery took its time. Consent to values that somebody has replaced meanwhile must not reach the new ones.
+        same = Credential.objects.select_for_update(of=("self",)).filter(pk=credential.pk, version=credential.version)
+        if same.first() is None:
+            raise ChangedMeanwhile
         authorization.save(force_insert=True)
         OAuthToken.objects.get_or_create(credential=credential, organization_id=credential.organization_id)
         # A credential that works goes on working while somebody authorizes it anew.
@@ -92,6 +108,20 @@ def start(access: Access, credential: Credential, *, nonce: str) -> Started:
         else None
     )
     return Started(authorization, go_to)
+
+
+def note_unreadable(access: Access, credential: Credential) -> None:
+    """The secrets were moved or damaged, or their key is gone. It fails from here on and says so."""
+    code = "secrets_unreadable"
+    with transaction.atomic():
+        journal.set_status(credential, Status.FAILED, code, explain.reason(code), database_now())
+        record(credential, access.actor, "authorization.failed", outcome="failed", error=code)
+
+
+def hold_workers(credential: Credential) -> None:
+    """Lock what a worker locks, in its order: authorizations, token. The credential's own row is changed after it."""
+    list(Authorization.objects.select_for_update().filter(credential=credential, status__in=OPEN).values_list("pk"))
+    OAuthToken.objects.select_for_update().filter(pk=credential.pk).first()
 
 
 def discover(auth_url: str) -> discovery.Metadata | None:
@@ -113,7 +143,7 @@ def take_callback(
     wrong_server = iss_is_wrong(authorization, query.get("iss"))
     code = query.get("code", "")
     if wrong_server or error or not code:
-        why = "iss_mismatch" if wrong_server else error[:100] or "invalid_request"
+        why = "iss_mismatch" if wrong_server else clean(error)[:100] or "invalid_request"
         said = "" if wrong_server else said or ("" if error else "The answer held neither a code nor an error.")
         if not give_up(authorization, why, clean(said), expected=AuthorizationStatus.STARTED):
             raise CallbackRefused(USED)
@@ -144,10 +174,11 @@ def running(user: User | AnonymousUser, credential_id: UUID, secret_state: str, 
     )
     if authorization is None or user.pk is None or authorization.user_id != user.pk:
         raise CallbackRefused("This answer belongs to no authorization that you started.")
-    if not nonce or not state.matches(nonce, authorization.nonce_digest):
-        raise CallbackRefused("This authorization was started in another browser.")
+    # Before the nonce, which a browser forgets once nothing is under way: a reload must not be told of another browser.
     if authorization.status != AuthorizationStatus.STARTED:
         raise CallbackRefused(USED)
+    if not nonce or not state.matches(nonce, authorization.nonce_digest):
+        raise CallbackRefused("This authorization was started in another browser.")
     if authorization.expires_at <= database_now():
         raise CallbackRefused("This authorization was started more than 10 minutes ago.")
     return authorization

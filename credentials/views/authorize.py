@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -12,9 +13,11 @@ from django.views.decorators.http import require_GET, require_POST
 from credentials.browser import NONCE_COOKIE, begin_authorization, nonce_of
 from credentials.models import Authorization, Credential
 from credentials.models.authorization import AuthorizationStatus
+from credentials.models.credential import Status
 from credentials.services import authorize as service
 from credentials.services import explain
 from credentials.types.base import Fact
+from credentials.types.registry import UnknownType
 from credentials.views.find import find_credential
 from credentials.views.presentation import present
 from organizations.access import Access, in_organization, organizations_of
@@ -29,7 +32,7 @@ def authorize(request: HttpRequest, access: Access, credential_id: UUID) -> Http
     credential = find_credential(access, credential_id)
     try:
         return begin_authorization(request, access, credential)
-    except service.NotAuthorizable:
+    except (service.NotAuthorizable, UnknownType):
         raise Http404("A credential of this type is not authorized at a resource.") from None
 
 
@@ -46,6 +49,10 @@ def callback(request: HttpRequest, credential_id: UUID) -> HttpResponseBase:
         authorization = service.take_callback(request.user, credential_id, request.GET.dict(), nonce=nonce_of(request))
     except service.CallbackRefused as refusal:
         return refused(request, str(refusal), credential_id)
+    except PermissionDenied:
+        return refused(request, "Your role does not include this any more.", credential_id, status=403)
+    except Http404:
+        return refused(request, "You do not belong to this organization any more.", credential_id, status=404)
     response = SeeOther(
         reverse("credentials:authorization", args=[authorization.organization_id, credential_id, authorization.pk])
     )
@@ -53,11 +60,13 @@ def callback(request: HttpRequest, credential_id: UUID) -> HttpResponseBase:
     return response
 
 
-def refused(request: HttpRequest, why: str, credential_id: UUID) -> HttpResponse:
-    """400. The code in the address is of no use to anybody: the page that shows it must not pass it on."""
+def refused(request: HttpRequest, why: str, credential_id: UUID, *, status: int = 400) -> HttpResponse:
+    """A page, not a redirect. The code in the address is of no use to anybody: the page must not pass it on."""
     credential = Credential.objects.filter(pk=credential_id, organization__in=organizations_of(request.user)).first()
     detail_url = reverse("credentials:detail", args=[credential.organization_id, credential.pk]) if credential else ""
-    response = render(request, "credentials/callback_refused.html", {"why": why, "detail_url": detail_url}, status=400)
+    response = render(
+        request, "credentials/callback_refused.html", {"why": why, "detail_url": detail_url}, status=status
+    )
     response["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -102,6 +111,7 @@ def story(authorization: Authorization, credential: Credential) -> dict[str, obj
             "title": explained.title,
             "message": f"{happened[:1].upper()}{happened[1:]}.",
             "what_to_do": explained.remedy,
+            "still_works": credential.status == Status.ACTIVE,
         }
     if authorization.status == AuthorizationStatus.STARTED:
         return {"state": "working", "title": "Waiting for the resource", "message": "Finish signing in there."}
