@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from credentials.views import authorize, delete, detail, edit, listing
+from credentials.views import authorize, delete, detail, edit, integrations, listing
 from credentials.wizard import views as wizard
 
 app_name = "credentials"
 
 ORGANIZATION = "organizations/<uuid:organization_id>"
 CREDENTIAL = f"{ORGANIZATION}/credentials/<uuid:credential_id>"
+INTEGRATION = f"{ORGANIZATION}/integrations/<uuid:integration_id>"
 
 urlpatterns = [
     path(f"{ORGANIZATION}/credentials/", listing.listing, name="list"),
@@ -19,4 +20,10 @@ urlpatterns = [
     path(f"{CREDENTIAL}/authorize/", authorize.authorize, name="authorize"),
     path(f"{CREDENTIAL}/authorizations/<uuid:authorization_id>/", authorize.progress, name="authorization"),
     path(f"{CREDENTIAL}/delete/", delete.delete_page, name="delete"),
+    path(f"{ORGANIZATION}/integrations/", integrations.listing, name="integrations"),
+    path(f"{ORGANIZATION}/integrations/add/", integrations.add, name="integration-add"),
+    path(f"{INTEGRATION}/", integrations.detail, name="integration"),
+    path(f"{INTEGRATION}/edit/", integrations.edit, name="integration-edit"),
+    path(f"{INTEGRATION}/delete/", integrations.delete, name="integration-delete"),
+    path(f"{INTEGRATION}/test/", integrations.send_test, name="integration-test"),
 ]
