@@ -1,0 +1,56 @@
+"""`manage.py sweep`: what the sweep does every 30 seconds, here and now, without a worker."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from credentials.management.terminal import draw_bar, table
+from credentials.services import exchange, refresh, sweep
+from credentials.services.refresh import Outcome
+from organizations.audit import Actor
+
+ACTOR = Actor.command("sweep")
+WORDS = {
+    "exchanged": "codes exchanged",
+    "taken_up": "interrupted exchanges taken up",
+    "renewed": "tokens renewed",
+    "abandoned": "authorizations that nobody finished",
+    "expired": "credentials whose access has ended",
+    "deleted": "old drafts and journal entries deleted",
+}
+
+
+class Command(BaseCommand):
+    """Finds what a lost message, a killed worker or a flushed queue left behind, and does it."""
+
+    help = "Tidy up, exchange waiting codes and renew due tokens, in this process."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="Print one JSON object.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tidied, work = sweep.tidy(), sweep.find()
+        steps = [
+            *(("exchanged", each) for each in work.exchanges),
+            *(("taken_up", each) for each in work.interrupted),
+            *(("renewed", each) for each in work.renewals),
+        ]
+        do = {
+            "exchanged": exchange.exchange,
+            "taken_up": exchange.take_up,
+            "renewed": lambda each: refresh.refresh(each, actor=ACTOR) is Outcome.RENEWED,
+        }
+        counts = dict.fromkeys(WORDS, 0) | {
+            "abandoned": tidied.abandoned,
+            "expired": tidied.expired,
+            "deleted": tidied.deleted,
+        }
+        for done, (what, each) in enumerate(steps, start=1):
+            counts[what] += do[what](each)
+            draw_bar(self.stderr, done, len(steps))
+        if options["json"]:
+            self.stdout.write(json.dumps(counts))
+        else:
+            for line in table(["what", "how many"], [(word, counts[name]) for name, word in WORDS.items()]):
+                self.stdout.write(line)
