@@ -1,0 +1,93 @@
+"""One process at a time may talk to the token endpoint on behalf of a credential."""
+
+from datetime import timedelta
+
+import pytest
+
+from credentials.models import Credential, OAuthToken
+from credentials.models.clock import database_now
+from credentials.services import lease
+from credentials.services.refresh import Outcome, refresh
+from organizations.audit import Actor
+from tests.support.journeys import authorized_credential, token_of
+from tests.support.lying_server import LyingServer
+from tests.support.people import Cast
+from tests.support.tokens import at_once, leave_lease, make_due
+
+
+@pytest.fixture
+def credential(cast: Cast, token_server: LyingServer) -> Credential:
+    return authorized_credential(cast, token_server)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_that_claim_at_once_one_gets_the_lease(credential: Credential) -> None:
+    token = token_of(credential)
+    claimed = [each for each in at_once([lambda: lease.claim(token)] * 12) if each is not None]
+    assert len(claimed) == 1
+    assert token_of(credential).lease_owner == claimed[0].owner
+
+
+@pytest.mark.django_db
+def test_a_lease_that_is_held_is_not_given_again_and_one_that_ended_is(credential: Credential) -> None:
+    leave_lease(credential, seconds_left=5)
+    assert lease.claim(token_of(credential)) is None
+    leave_lease(credential, seconds_left=-1)
+    assert lease.claim(token_of(credential)) is not None
+
+
+@pytest.mark.django_db
+def test_a_lease_ends_by_itself_after_45_seconds(credential: Credential) -> None:
+    assert lease.claim(token_of(credential))
+    left = token_of(credential).lease_until - database_now()
+    assert timedelta(seconds=40) < left <= timedelta(seconds=45)
+
+
+@pytest.mark.django_db
+def test_a_claim_made_on_an_old_reading_is_refused(credential: Credential) -> None:
+    read = token_of(credential)
+    OAuthToken.objects.filter(pk=credential.pk).update(generation=read.generation + 1)
+    assert lease.claim(read) is None
+
+    read = token_of(credential)
+    OAuthToken.objects.filter(pk=credential.pk).update(failures=1)
+    assert lease.claim(read) is None
+
+
+@pytest.mark.django_db
+def test_giving_back_a_lease_that_has_passed_on_changes_nothing(credential: Credential) -> None:
+    mine = lease.claim(token_of(credential))
+    assert mine is not None
+    leave_lease(credential, seconds_left=30)
+    lease.release(mine)
+    assert token_of(credential).lease_owner == "somebody"
+
+
+@pytest.mark.django_db
+def test_a_lease_that_was_given_back_is_free(credential: Credential) -> None:
+    mine = lease.claim(token_of(credential))
+    assert mine is not None
+    lease.release(mine)
+    assert lease.claim(token_of(credential)) is not None
+
+
+def test_a_call_that_is_sent_at_the_last_moment_ends_before_the_lease_does() -> None:
+    assert lease.LEASE.total_seconds() > lease.LAST_MOMENT_TO_SEND + lease.CALL_SECONDS
+
+
+@pytest.mark.django_db
+def test_a_process_that_was_suspended_after_its_claim_does_not_send(
+    credential: Credential, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_due(credential)
+    claimed = lease.claim
+
+    def claim_and_sleep(token: OAuthToken) -> lease.Lease | None:
+        mine = claimed(token)
+        assert mine is not None
+        # Half a minute passes on the monotonic clock before this process goes on.
+        return lease.Lease(mine.credential_id, mine.generation, mine.owner, mine.claimed - 30)
+
+    monkeypatch.setattr(lease, "claim", claim_and_sleep)
+    assert refresh(credential.pk, actor=Actor.worker()) is Outcome.WAIT
+    assert token_server.requests == []
