@@ -42,6 +42,9 @@ def begin_authorization(request: HttpRequest, access: Access, credential: Creden
     except Unsealable:
         messages.error(request, "The stored secrets cannot be opened. Choose Edit and enter them again.")
         return go_to(request, reverse("credentials:detail", args=[access.organization.pk, credential.pk]))
+    except authorize.ChangedMeanwhile:
+        messages.error(request, "Somebody has changed this credential meanwhile. Look at it and click Authorize again.")
+        return go_to(request, reverse("credentials:detail", args=[access.organization.pk, credential.pk]))
     progress = reverse(
         "credentials:authorization", args=[access.organization.pk, credential.pk, started.authorization.pk]
     )

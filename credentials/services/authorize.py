@@ -223,6 +223,7 @@ LEADS_TO_FAILED = frozenset(
     {"invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type", "unsupported_response_type"}
     | {"invalid_request", "network", "tls", "timeout", "blocked", "redirect", "malformed_answer", "server_error"}
     | {"temporarily_unavailable", "iss_mismatch", "secrets_unreadable"}
+    | {"http_error", "refused", "too_large", "too_many_requests"}
 )
 
 

@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from credentials.crypto.envelope import Unsealable
@@ -12,10 +12,10 @@ from credentials.oauth import client as oauth
 from credentials.oauth.client import Client, TokenTypeHint
 from credentials.oauth.errors import OAuthFailure
 from credentials.outbound import GuardedAdapter
-from credentials.services.authorize import discover
+from credentials.services.authorize import discover, hold_workers
 from credentials.services.records import record
 from credentials.types.base import Material
-from credentials.types.registry import room
+from credentials.types.registry import UnknownType, room
 from organizations.access import Access
 from organizations.policies import Action
 
@@ -56,31 +56,37 @@ def delete(access: Access, credential: Credential) -> Revocation:
     Raises `InUse`.
     """
     access.require(Action.MANAGE_CREDENTIALS)
-    held = what_can_be_revoked(credential)
+    held, otherwise = None, Revocation.NOTHING_TO_REVOKE
+    try:
+        held = what_can_be_revoked(credential)
+    except Unsealable:
+        otherwise = Revocation.FAILED
     try:
         with transaction.atomic():
-            record(credential, access.actor, "credential.deleted")
-            credential.delete()
-    except ProtectedError:
+            hold_workers(credential)
+            gone, _ = Credential.objects.filter(pk=credential.pk).delete()
+            if gone:
+                record(credential, access.actor, "credential.deleted")
+    except (ProtectedError, IntegrityError):
+        # The latter where it was given to an integration between the look and the commit.
         raise InUse from None
-    return revoke(held) if held else Revocation.NOTHING_TO_REVOKE
+    return revoke(held) if held else otherwise
 
 
 def what_can_be_revoked(credential: Credential) -> Held | None:
-    """The refresh token where there is one: with it the whole grant ends (RFC 7009 §2.1)."""
-    life_cycle = room(credential.kind).life_cycle
+    """The refresh token where there is one: with it the whole grant ends (RFC 7009 §2.1). Raises `Unsealable`."""
+    try:
+        life_cycle = room(credential.kind).life_cycle
+    except UnknownType:
+        return None
     token = OAuthToken.objects.filter(pk=credential.pk).first()
     if life_cycle is None or token is None:
         return None
-    try:
-        refresh_token, access_token = token.unseal("refresh_token"), token.unseal("access_token")
-        client = life_cycle.client(Material(credential.payload, credential.open_secrets()))
-    except Unsealable:
-        return None
+    refresh_token, access_token = token.unseal("refresh_token"), token.unseal("access_token")
     if not (refresh_token or access_token):
         return None
     return Held(
-        client=client,
+        client=life_cycle.client(Material(credential.payload, credential.open_secrets())),
         auth_url=life_cycle.authorization_endpoint(credential.payload),
         token=str(refresh_token or access_token),
         hint="refresh_token" if refresh_token else "access_token",

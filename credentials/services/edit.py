@@ -12,6 +12,7 @@ from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.services import explain, journal
 from credentials.services.add import NameTaken
+from credentials.services.authorize import hold_workers
 from credentials.services.records import record
 from credentials.types.registry import room
 from organizations.access import Access
@@ -54,6 +55,8 @@ def edit(access: Access, credential: Credential, *, version: int, name: str, ent
     now = database_now()
     try:
         with transaction.atomic():
+            if invalidated:
+                hold_workers(credential)
             saved = Credential.objects.filter(pk=credential.pk, version=version).update(
                 name=name,
                 payload=payload,
@@ -94,6 +97,7 @@ def forget_tokens(credential: Credential) -> None:
     Authorization.objects.filter(credential=credential, status__in=OPEN).update(
         status=AuthorizationStatus.FAILED, error="changed", code="", verifier="", finished_at=now
     )
+    Credential.objects.filter(pk=credential.pk).update(expires_at=None)
     # One that was never authorized still says so.
     code = "changed" if credential.status_code != "not_authorized" else "not_authorized"
     journal.set_status(credential, Status.NEEDS_AUTHORIZATION, code, explain.reason(code), now)

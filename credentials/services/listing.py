@@ -2,12 +2,13 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Lower
 
 from credentials.models import Credential
 from credentials.models.clock import database_now
@@ -18,9 +19,10 @@ PAGE = 25
 EXPIRING_WITHIN = timedelta(days=7)
 EXPIRING = "expiring"
 # Sort name -> (column, descending). The id breaks ties, so that a page begins where the one before ended.
+# Names as a person reads a list: "apple" before "Zebra". The index behind it is the one that keeps names unique.
 SORTS: Mapping[str, tuple[str, bool]] = {
-    "name": ("name", False),
-    "-name": ("name", True),
+    "name": ("lower_name", False),
+    "-name": ("lower_name", True),
     "newest": ("created_at", True),
     "oldest": ("created_at", False),
 }
@@ -50,8 +52,9 @@ def page(organization: Organization, query: Query) -> Page:
     """One page. `rows` carry `used_by`, the number of integrations, and their token, creator and editor."""
     found = matching(organization, query)
     column, descending = SORTS.get(query.sort, SORTS["name"])
-    backwards = bool(query.before)
-    if mark := read_key(query.before or query.after, column):
+    mark = read_key(query.before or query.after, column)
+    backwards = bool(mark and query.before)
+    if mark:
         found = found.filter(beyond(column, mark, lower=descending != backwards))
     direction = "-" if descending != backwards else ""
     rows = list(
@@ -59,11 +62,14 @@ def page(organization: Organization, query: Query) -> Page:
         .annotate(used_by=Count("integrations"))
         .order_by(f"{direction}{column}", f"{direction}id")[: PAGE + 1]
     )
+    if mark and not rows:
+        # What lay beyond the key is gone; an empty page would look like an empty list.
+        return page(organization, replace(query, after="", before=""))
     more, rows = len(rows) > PAGE, rows[:PAGE]
     if backwards:
         rows.reverse()
     has_next = backwards or more
-    has_previous = more if backwards else bool(query.after)
+    has_previous = more if backwards else bool(mark)
     return Page(
         rows=rows,
         after=key(rows[-1], column) if rows and has_next else "",
@@ -73,7 +79,7 @@ def page(organization: Organization, query: Query) -> Page:
 
 
 def matching(organization: Organization, query: Query) -> QuerySet[Credential]:
-    found = Credential.objects.filter(organization=organization)
+    found = Credential.objects.filter(organization=organization).annotate(lower_name=Lower("name"))
     if query.text:
         found = found.filter(name__icontains=query.text)
     if query.kind:
@@ -99,10 +105,12 @@ def with_status(status: str) -> Q:
 
 
 def beyond(column: str, mark: tuple[Any, UUID], *, lower: bool) -> Q:
-    """Rows on the far side of a key, in the order of (column, id)."""
+    """Rows on the far side of a key, in the order of (column, id). An index serves the first condition."""
     value, row_id = mark
     comparison = "lt" if lower else "gt"
-    return Q(**{f"{column}__{comparison}": value}) | Q(**{column: value, f"id__{comparison}": row_id})
+    return Q(**{f"{column}__{comparison}e": value}) & (
+        Q(**{f"{column}__{comparison}": value}) | Q(**{f"id__{comparison}": row_id})
+    )
 
 
 def key(row: Credential, column: str) -> str:
@@ -117,7 +125,15 @@ def read_key(text: str, column: str) -> tuple[Any, UUID] | None:
         plain = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().replace("\x00", "")
         if not plain:
             return None
-        value = datetime.fromisoformat(plain[32:]) if column == "created_at" else plain[32:]
+        value = moment(plain[32:]) if column == "created_at" else plain[32:]
         return value, UUID(hex=plain[:32])
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+
+
+def moment(text: str) -> datetime:
+    """A moment with its offset. Raises `ValueError`, and `OverflowError` where it has no date in UTC."""
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is None:
+        raise ValueError("A moment without its offset is none.")
+    return value.astimezone(UTC)

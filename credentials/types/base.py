@@ -163,7 +163,7 @@ class CredentialType(ABC):
         return ""
 
     def hosts(self, payload: Values) -> frozenset[str]:
-        """Every `scheme://host:port` that stored secrets are sent to. A new one demands the secrets again."""
+        """Every `scheme://host:port` that it leads to, with what for. A new entry demands the secrets again."""
         return frozenset()
 
     def invalidates(self, before: Values, after: Values, *, replaced: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ from credentials.models import Credential
 from credentials.services import explain
 from credentials.services.addresses import redirect_uri
 from credentials.services.delete import usages
-from credentials.types.registry import room
+from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
 from credentials.views.presentation import present, problem_of
 from organizations.access import Access, in_organization
@@ -60,13 +60,11 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
     credential = find_credential(access, credential_id)
     used_by = usage_list(access, credential)
     view = present(access, credential, used_by=len(used_by), with_facts=True)
-    life_cycle = room(credential.kind).life_cycle
-    consents = life_cycle is not None and life_cycle.needs_consent(credential.payload)
     context = {
         "access": access,
         "credential": view,
         "problem": problem_of(credential, view),
-        "redirect_uri": redirect_uri(credential.pk) if consents else "",
+        "redirect_uri": redirect_uri(credential.pk) if asks_for_consent(credential) else "",
         "usages": used_by,
         "activity": [event(entry) for entry in history(credential)],
         "can_manage": view.can_manage,
@@ -76,6 +74,14 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         "authorize_url": view.authorize_url,
     }
     return render(request, "credentials/detail.html", context)
+
+
+def asks_for_consent(credential: Credential) -> bool:
+    try:
+        life_cycle = room(credential.kind).life_cycle
+    except UnknownType:
+        return False
+    return life_cycle is not None and life_cycle.needs_consent(credential.payload)
 
 
 def usage_list(access: Access, credential: Credential) -> list[Usage]:

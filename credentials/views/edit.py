@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -17,7 +17,7 @@ from credentials.models import Credential
 from credentials.services.add import NameTaken
 from credentials.services.edit import EditedMeanwhile, SecretsNeeded, edit
 from credentials.types.base import RoomForm
-from credentials.types.registry import room
+from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
 from credentials.views.presentation import present
 from organizations.access import Access, in_organization
@@ -33,7 +33,11 @@ class CommonFields(forms.Form):
 
 def form_for(credential: Credential) -> type[forms.Form]:
     """The name and the forms of all the type's steps as one."""
-    parts = [step.form for step in room(credential.kind).steps(credential.payload) if step.form]
+    try:
+        steps = room(credential.kind).steps(credential.payload)
+    except UnknownType:
+        raise Http404("This version does not know the type of this credential.") from None
+    parts = [step.form for step in steps if step.form]
     order = ("name", *(name for part in parts for name in (part.field_order or part.base_fields)))
     return type("EditForm", (*parts, CommonFields), {"field_order": order})
 

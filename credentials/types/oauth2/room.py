@@ -145,7 +145,8 @@ class OAuth2(CredentialType):
         return grant_of(payload).label
 
     def hosts(self, payload: Values) -> frozenset[str]:
-        return frozenset(origin(payload[name]) for name in ("auth_url", "token_url") if payload.get(name))
+        # With the purpose: the host of the Auth URL, which never sees the secret, may not become that of the Token URL.
+        return frozenset(f"{name} {origin(payload[name])}" for name in ("auth_url", "token_url") if payload.get(name))
 
     def invalidates(self, before: Values, after: Values, *, replaced: Sequence[str]) -> bool:
         return bool(replaced) or any(before.get(name, "") != after.get(name, "") for name in BINDING_FIELDS)
