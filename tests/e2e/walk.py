@@ -58,13 +58,18 @@ def enter_resource(surface: Locator, sandbox: Sandbox, application: Application,
     surface.get_by_label("Token URL").fill(sandbox.token_url)
 
 
-def answer_at_resource(page: Page, sandbox: Sandbox, *, allow: bool = True) -> None:
-    """Sign in at the sandbox where it asks, and press Authorize or Cancel."""
+def sign_in_at_resource(page: Page, sandbox: Sandbox) -> None:
+    """Sign in at the sandbox where it asks."""
     page.wait_for_url(f"{sandbox.url}/**")
     if page.get_by_label("Password").count():
         page.get_by_label("Username").fill(sandbox.username)
         page.get_by_label("Password").fill(sandbox.password)
         page.get_by_role("button", name="Sign in").click()
+
+
+def answer_at_resource(page: Page, sandbox: Sandbox, *, allow: bool = True) -> None:
+    """Sign in at the sandbox where it asks, and press Authorize or Cancel."""
+    sign_in_at_resource(page, sandbox)
     page.get_by_role("button", name="Authorize" if allow else "Cancel").click()
 
 
