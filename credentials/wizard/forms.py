@@ -33,6 +33,7 @@ class BasicsForm(forms.Form):
         for entry in rooms():
             for name, field in entry.first_step_fields().items():
                 field.required = False
+                field.counts_for = entry.label  # type: ignore[attr-defined]
                 field.widget.attrs["data-shown-for"] = entry.kind
                 self.fields[name] = field
                 self.owners[name] = entry.kind
