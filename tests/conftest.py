@@ -41,4 +41,4 @@ django.setup()
 # A worker process of pytest-xdist inherits the environment, and must not load Django before it has set its own.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
-pytest_plugins = ["tests.support.servers", "tests.support.people"]
+pytest_plugins = ["tests.support.servers", "tests.support.people", "tests.support.journeys"]

@@ -1,6 +1,5 @@
 """The fixtures of these tests."""
 
-from tests.support.journeys import token_server
 from tests.support.lying_server import lying_server, serve
 
-__all__ = ["lying_server", "serve", "token_server"]
+__all__ = ["lying_server", "serve"]
