@@ -9,7 +9,7 @@ from credentials.models import Credential, OAuthToken
 from credentials.models.clock import database_now
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
 from credentials.services import explain
-from credentials.services.refresh import Outcome, end_when_expired, refresh, refresh_as_read
+from credentials.services.refresh import Outcome, end_when_expired, refresh_as_read
 from credentials.types.base import CredentialType, Material, UsableToken
 from credentials.types.registry import room
 from organizations.audit import Actor
@@ -67,14 +67,30 @@ def make_ready(credential: Credential, *, actor: Actor, patience: float = WAIT_S
 
 
 def make_ready_again(credential: Credential, ready: Ready, *, actor: Actor, patience: float) -> Ready | None:
-    """A new token for one that a resource turned down before its time; None where there is none to be had."""
-    if ready.room.life_cycle is None or refresh(credential.pk, actor=actor, instead_of=ready.generation) in {
-        Outcome.WAIT,
-        Outcome.ENDED,
-    }:
-        return None
+    """A new token for one that a resource turned down before its time; None where there is none to be had.
+
+    Others whose call was turned down meanwhile wait for that one renewal. One that has just failed is not tried again
+    before its time.
+    """
+    until = time.monotonic() + patience
+    poll = FIRST_POLL
+    while ready.room.life_cycle is not None:
+        token = OAuthToken.objects.filter(pk=credential.pk).first()
+        if token is None or token.generation != ready.generation:
+            break
+        now = database_now()
+        if token.failures and token.refresh_at and token.refresh_at > now and not is_leased(token, now):
+            return None
+        outcome = refresh_as_read(token, actor=actor)
+        if outcome is Outcome.WAIT or outcome is Outcome.ENDED:
+            return None
+        if outcome is not Outcome.RENEWED:
+            if time.monotonic() + poll >= until:
+                return None
+            time.sleep(poll)
+            poll = min(poll * 1.5, LONGEST_POLL)
     try:
-        again = make_ready(credential, actor=actor, patience=patience)
+        again = make_ready(credential, actor=actor, patience=max(0.0, until - time.monotonic()))
     except (NeedsAuthorization, Unavailable):
         return None
     return again if again.generation != ready.generation else None

@@ -4,10 +4,12 @@ import gzip
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from credentials import runtime
@@ -29,6 +31,7 @@ from tests.support.credentials import (
 from tests.support.lying_server import (
     Answer,
     LyingServer,
+    Recorded,
     error_answer,
     json_answer,
     redirect_answer,
@@ -341,6 +344,39 @@ def test_a_401_stays_a_401_where_no_new_token_is_to_be_had(
     server.answers(Answer(status=401))
     result = call(integration(credential=credential))
     assert (result.status, result.attempts, result.success) == (401, 1, False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_that_are_turned_down_together_wait_for_one_renewal(
+    integration: Callable[..., ApiIntegration], server: LyingServer, credential: Credential
+) -> None:
+    def resource(request: Recorded) -> Answer:
+        return json_answer({}) if request.headers["authorization"] == "Bearer at-2" else Answer(status=401)
+
+    server.on("/token", Answer(wait=0.5, body=token_answer("at-2").body, headers={"Content-Type": "application/json"}))
+    server.answers(resource)
+    described = integration(credential=credential)
+
+    def one(_: int) -> CallResult:
+        try:
+            return call(described)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(one, range(8)))
+    assert [result.status for result in results] == [200] * 8
+    assert [request.path for request in server.requests].count("/token") == 1
+
+
+def test_a_renewal_that_has_just_failed_is_not_tried_again_at_every_call(
+    integration: Callable[..., ApiIntegration], server: LyingServer, credential: Credential
+) -> None:
+    server.on("/token", error_answer("server_error", status=500))
+    server.answers(Answer(status=401))
+    described = integration(credential=credential)
+    assert [call(described).status for _ in range(3)] == [401] * 3
+    assert [request.path for request in server.requests].count("/token") == 1
 
 
 def test_without_time_for_a_renewal_a_worker_is_asked_for_it(
