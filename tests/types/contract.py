@@ -1,0 +1,51 @@
+"""What each room promises. A type's own test file supplies a `Sample` per variant; the suite does the rest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from credentials.types.base import CredentialType, RoomForm
+from credentials.types.registry import room
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One credential as a person enters it.
+
+    `first` are the fields beside Name and Authentication Type; `steps` maps the slug of a step to what is posted there.
+    `secrets` names the posted fields that nobody may ever see again. `labels` are the specification's, in its order.
+    """
+
+    kind: str
+    title: str
+    first: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    secrets: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    final_action: str = "Save"
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def room(self) -> CredentialType:
+        return room(self.kind)
+
+    def form(self, slug: str, *, configured: Sequence[str] = (), **changes: str) -> RoomForm:
+        """The bound form of a step; `changes` replace what is posted."""
+        step = next(step for step in self.room.steps(self.first) if step.slug == slug)
+        assert step.form is not None
+        return step.form({**self.steps[slug], **changes}, configured=configured)
+
+    def entered(self) -> dict[str, Any]:
+        """The cleaned values of all steps together, as the wizard hands them to `split`."""
+        values: dict[str, Any] = dict(self.first)
+        for step in self.room.steps(self.first):
+            if step.form is not None:
+                form = self.form(step.slug)
+                assert form.is_valid(), form.errors
+                values |= form.cleaned_data
+        return values
+
+    def secret_values(self) -> list[str]:
+        return [posted[name] for posted in self.steps.values() for name in self.secrets if name in posted]
