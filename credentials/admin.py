@@ -17,7 +17,7 @@ from credentials.services import integrations
 from credentials.services.describe import type_of
 from credentials.services.integrations import Definition
 from credentials.types.registry import rooms
-from organizations.admin.doors import ReadOnlyAdmin, UseCaseAdmin, staff
+from organizations.admin_pages import ReadOnlyAdmin, UseCaseAdmin, staff
 from organizations.audit import Actor
 
 

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from organizations.admin.doors import ReadOnlyAdmin
+from organizations.admin_pages import ReadOnlyAdmin
 from organizations.models import AuditChain, AuditEntry
 
 

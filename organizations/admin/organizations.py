@@ -5,7 +5,7 @@ from django.db import models
 from django.http import HttpRequest
 
 from organizations import services
-from organizations.admin.doors import UseCaseAdmin, staff
+from organizations.admin_pages import UseCaseAdmin, staff
 from organizations.audit import Actor
 from organizations.models import Account, Bot, Membership, Organization, Role
 

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
 
 from organizations import audit
-from organizations.admin.doors import staff
+from organizations.admin_pages import staff
 
 
 class AuditedAdmin(admin.ModelAdmin):

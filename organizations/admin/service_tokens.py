@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from organizations import services
-from organizations.admin.doors import ReadOnlyAdmin, staff
+from organizations.admin_pages import ReadOnlyAdmin, staff
 from organizations.models import ServiceToken
 
 
