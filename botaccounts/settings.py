@@ -170,6 +170,8 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # Chromium applies form-action to the redirect that follows a form as well, and *Authorize* ends at the resource.
 _http_targets = [f"http://{entry}" for entry in OUTBOUND_ALLOW if "/" not in entry]
+if any(entry.strip().startswith("127.") and "/" in entry for entry in OUTBOUND_ALLOW):
+    _http_targets.append("http://127.0.0.1:*")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],

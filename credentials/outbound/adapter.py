@@ -112,7 +112,7 @@ class GuardedAdapter(HTTPAdapter):
 
     def _connection(self, scheme: str, host: str, port: int, budget: Budget) -> PlainConnection | TlsConnection:
         allowance = policy.configured() if self._allowance is None else self._allowance
-        if scheme != "https" and not allowance.names(host, port):
+        if scheme != "https" and not allowance.may_be_plain(host, port):
             raise Blocked(f"{host}:{port} may be called over https:// only.")
         addresses = resolve(host, port, budget)
         policy.screen(host, port, [address.ip for address in addresses], allowance)

@@ -29,6 +29,17 @@ class Allowance:
     def names(self, host: str, port: int) -> bool:
         return (_plain_host(host), port) in self.hosts
 
+    def may_be_plain(self, host: str, port: int) -> bool:
+        """Whether http:// will do: the host and port are named, or it never leaves this machine and is allowed."""
+        return self.names(host, port) or self._is_own_machine(_plain_host(host))
+
+    def _is_own_machine(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False  # a name can lead anywhere
+        return address.is_loopback and self.holds(address)
+
     def holds(self, address: IPv4Address | IPv6Address) -> bool:
         address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self.networks)
@@ -67,7 +78,8 @@ _parsed = functools.lru_cache(maxsize=8)(parse_allow)
 def check_url(url: str, *, allowance: Allowance | None = None) -> None:
     """Raise ValueError with one plain sentence unless ``url`` may be called at all. Looks up no name.
 
-    https only, and http only for a host and port in OUTBOUND_ALLOW; no user name, no fragment; a host. Whether the
+    https only, and http only for a host and port in OUTBOUND_ALLOW, or a loopback address in a network that it names;
+    no user name, no fragment; a host. Whether the
     host's address is one that may be reached is decided when it is connected to.
     """
     if any(char.isspace() or not char.isprintable() or char == "\\" for char in url):
@@ -87,7 +99,7 @@ def check_url(url: str, *, allowance: Allowance | None = None) -> None:
     if "#" in url:
         raise ValueError("The URL must not hold a fragment (#).")
     allowance = configured() if allowance is None else allowance
-    if parts.scheme == "http" and not allowance.names(host, port or 80):
+    if parts.scheme == "http" and not allowance.may_be_plain(host, port or 80):
         raise ValueError("The URL must begin with https://; http:// is for hosts that the operator has allowed.")
 
 

@@ -150,12 +150,23 @@ def test_an_entry_with_host_and_port_allows_exactly_these(serve: Callable[..., L
     assert other.connections == 0
 
 
-def test_a_network_entry_allows_its_addresses_over_https_only(lying_server: LyingServer) -> None:
-    session = guarded_session(deadline=2, allowance=parse_allow(["127.0.0.0/8"]))
+def test_a_network_entry_allows_its_addresses_over_https_only() -> None:
+    session = guarded_session(deadline=2, allowance=parse_allow(["10.1.2.0/24"]))
     with pytest.raises(Blocked, match="https:// only"):
-        session.get(lying_server.url())
-    with pytest.raises(OSError, match="secure connection"):  # past the guard, and met by a server without TLS
-        session.get(lying_server.url().replace("http:", "https:"))
+        session.get("http://10.1.2.3/")
+    screen("10.1.2.3", 443, ["10.1.2.3"], parse_allow(["10.1.2.0/24"]))
+
+
+def test_a_network_entry_allows_http_to_an_address_that_never_leaves_the_machine(
+    lying_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = guarded_session(deadline=2, allowance=parse_allow(["127.0.0.0/8"]))
+    assert session.get(lying_server.url()).status_code == 404
+    fake_names(monkeypatch, ["127.0.0.1"])
+    with pytest.raises(Blocked, match="https:// only"):  # a name can lead elsewhere tomorrow
+        session.get(f"http://shop.example:{lying_server.port}/")
+    with pytest.raises(Blocked, match="https:// only"):
+        guarded_session(deadline=2, allowance=parse_allow(["10.0.0.0/8"])).get(lying_server.url())
 
 
 def test_a_network_entry_counts_for_the_same_address_inside_ipv6() -> None:
