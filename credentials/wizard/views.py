@@ -160,7 +160,7 @@ def replaced_form(entered: Entered, current: Step, refused: forms.Form) -> forms
     stored = entered.values(current.slug)
     secret: tuple[str, ...] = getattr(refused, "secret", ())
     if isinstance(refused, RoomForm):
-        refused.configured_fields = tuple(name for name in secret if stored.get(name) and name not in refused.errors)
+        refused.configured_fields = tuple(name for name in secret if stored.get(name))
     return refused
 
 
@@ -175,14 +175,19 @@ def name_is_free(access: Access, form: forms.Form) -> bool:
 
 
 def keep_raw(entered: Entered, current: Step, form: forms.Form | None) -> None:
-    """Store what was typed though it may not be valid. A secret left blank keeps the one stored before."""
+    """Store what was typed though it may not be valid.
+
+    A secret left blank keeps the one stored before, and so does one that is refused: what is stored is not put to the
+    proof again when it is left blank later.
+    """
     if form is None:
         return
     typed = {name: form[name].data for name in form.fields}
-    kept = {name: value for name, value in entered.values(current.slug).items() if not typed.get(name)}
-    secret: tuple[str, ...] = getattr(form, "secret", ())
-    values = {name: kept.get(name, typed[name]) if name in secret else typed[name] for name in typed}
-    entered.keep(current.slug, values, valid=False)
+    stored = entered.values(current.slug)
+    for name in getattr(form, "secret", ()):
+        if not typed[name] or name in form.errors:
+            typed[name] = stored.get(name, "")
+    entered.keep(current.slug, typed, valid=False)
 
 
 def cleaned_values(entered: Entered, current: Step, form: forms.Form | None) -> dict[str, Any]:
