@@ -1,4 +1,4 @@
-"""What an error report may say: the exception's type, message and place, and nothing that a person or a provider sent."""
+"""What an error report may say: the exception's type, message and place, and nothing that anybody sent."""
 
 from collections.abc import ItemsView
 

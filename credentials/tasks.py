@@ -25,5 +25,6 @@ def refresh_token(credential_id: str) -> None:
 
 @shared_task(name="credentials.tasks.sweep")
 def sweep_all() -> None:
-    sweep.tidy()
+    # First what consumers wait for; tidying can be made up for later.
     sweep.spread(sweep.find())
+    sweep.tidy()

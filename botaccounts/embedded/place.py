@@ -96,9 +96,10 @@ def defaults(place: Place, variables: Mapping[str, str]) -> dict[str, str]:
         "SANDBOX_URL": place.sandbox_url,
     }
     chosen = {name: variables.get(name, value) for name, value in ours.items()}
-    if place.is_everywhere and "ALLOWED_HOSTS" not in variables:
+    if "ALLOWED_HOSTS" not in variables:
         # Answer to this machine's own names, and to no other name that somebody points here.
-        names = {urlsplit(chosen["PUBLIC_URL"]).hostname or "", "127.0.0.1", "localhost", *_names_of_this_machine()}
+        names = {urlsplit(chosen["PUBLIC_URL"]).hostname or "", "127.0.0.1", "localhost"}
+        names |= _names_of_this_machine() if place.is_everywhere else set()
         chosen["ALLOWED_HOSTS"] = ",".join(sorted(names - {""}))
     return chosen
 

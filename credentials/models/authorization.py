@@ -9,7 +9,11 @@ from credentials.crypto.fields import EncryptedField, SealedModel
 
 
 class AuthorizationStatus(models.TextChoices):
-    """`started`: the person is at the resource. `received`: the code is here (or none is needed). `exchanging`: a worker has it."""
+    """How far it has come.
+
+    `started`: the person is at the resource. `received`: the code is here, or none is needed. `exchanging`: a worker
+    has it.
+    """
 
     STARTED = "started"
     RECEIVED = "received"
@@ -22,7 +26,7 @@ OPEN = (AuthorizationStatus.STARTED, AuthorizationStatus.RECEIVED, Authorization
 
 
 class Authorization(SealedModel):
-    """What binds a callback to the person, the browser and the credential that started it (RFC 6749 §10.12, RFC 9700 §4.7).
+    """What binds a callback to the person, the browser and the credential that started it (RFC 6749 §10.12).
 
     Of state and browser nonce only SHA-256 digests are kept. The code is sealed and erased after its one use.
     `error` is a code of RFC 6749 §4.1.2.1 or §5.2, or one of `credentials.oauth.errors`.

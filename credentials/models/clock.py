@@ -1,4 +1,4 @@
-"""The one clock. Leases and expiries are compared on the database's clock, so a machine five minutes off does no harm."""
+"""The one clock: leases and ends are compared on the database's, so a machine five minutes off does no harm."""
 
 from datetime import UTC, datetime
 

@@ -10,7 +10,7 @@ from credentials.crypto.fields import EncryptedField, SealedModel
 
 
 class Draft(SealedModel):
-    """The step data of one wizard. Its id is the id that the credential will have, so its redirect URI is known early."""
+    """The step data of one wizard. Its id is the one that the credential will have: its redirect URI is known early."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("organizations.Organization", on_delete=models.CASCADE, related_name="+")

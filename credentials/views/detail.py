@@ -27,6 +27,8 @@ WORDS = {
     "credential.edited": "Edited",
     "credential.expired": "Access ended",
     "credential.used": "Used for an API integration",
+    "credential.attached": "Attached to an API integration",
+    "credential.detached": "Taken from an API integration",
     "authorization.started": "Authorization started",
     "authorization.received": "Consent given at the resource",
     "authorization.failed": "Authorization failed",

@@ -23,10 +23,12 @@ from credentials.services import integrations
 from credentials.services.integrations import Definition
 from organizations import services
 from organizations.audit import Actor
-from organizations.models import Account, Bot, Membership, Organization, Role
+from organizations.models import Account, Bot, Membership, Organization, Role, ServiceToken
 
 ACTOR = Actor.command("demo")
+TOKEN = "demo"  # noqa: S105 - its name
 TOKEN_LIFETIME = timedelta(days=30)
+TOKENS_KEPT = 5
 # The administrator comes first: scripts take the first one.
 PEOPLE = (
     ("alice", Role.ADMINISTRATOR),
@@ -108,7 +110,8 @@ def build() -> dict[str, Any]:
     bot = Bot.objects.filter(organization=organization, name="Sample bot").first() or services.create_bot(
         ACTOR, organization, "Sample bot"
     )
-    _, service_token = services.create_service_token(ACTOR, organization, "demo", timezone.now() + TOKEN_LIFETIME)
+    _, service_token = services.create_service_token(ACTOR, organization, TOKEN, timezone.now() + TOKEN_LIFETIME)
+    revoke_old_tokens(organization)
     return {
         "url": settings.PUBLIC_URL,
         "account_number": organization.account.number,
@@ -120,6 +123,13 @@ def build() -> dict[str, Any]:
         "outsider": {**asdict(outsider), "organization_id": str(elsewhere.pk)},
         "service_token": service_token,
     }
+
+
+def revoke_old_tokens(organization: Organization) -> None:
+    """A few runs may be in use side by side; the tokens of all runs before them would only pile up."""
+    own = ServiceToken.objects.filter(organization=organization, name=TOKEN, revoked_at=None).order_by("-created_at")
+    for old in own[TOKENS_KEPT:]:
+        services.revoke_service_token(ACTOR, old)
 
 
 def password_of(username: str) -> str:
