@@ -12,18 +12,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
 ANYWHERE = ("/health/", "/api/", "/metrics")
+OWN_NAMES = {"localhost", "127.0.0.1", "::1"}
 SAFE = ("GET", "HEAD")
 
 
 class CanonicalHostMiddleware:
-    """Only for names that `ALLOWED_HOSTS` accepts: `get_host` refuses the others with 400 first."""
+    """Only among the names by which a machine knows itself, and of those only the ones in `ALLOWED_HOSTS`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        named = urlsplit(f"//{request.get_host()}").hostname
-        if named == urlsplit(settings.PUBLIC_URL).hostname or request.path.startswith(ANYWHERE):
+        named, public = urlsplit(f"//{request.get_host()}").hostname, urlsplit(settings.PUBLIC_URL).hostname
+        if named == public or not {named, public} <= OWN_NAMES or request.path.startswith(ANYWHERE):
             return self.get_response(request)
         if request.method not in SAFE:
             return HttpResponse("Open this page at its own address and send the form there.\n", status=421)
