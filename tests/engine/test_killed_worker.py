@@ -1,0 +1,230 @@
+"""Kill -9 of a real worker at each point of a token request, at a provider that rotates and punishes reuse.
+
+All the deaths come first and the sweeps after them, so that the tests do not wait for each other's processes.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.support.dying_worker import POINTS
+from tests.support.inside import Inside, wake
+from tests.support.journeys import Added, Stage, Visitor, bot_token, set_the_stage
+from tests.support.processes import ROOT, wait_until
+from tests.support.product import Factory, Product
+from tests.support.sandbox_server import Sandbox
+
+ANSWERED = ["after the answer was stored", "before the swap", "in the transaction of the swap"]
+REFRESHES = ["before the refresh is sent", "before the answer is stored", *ANSWERED, "after the swap"]
+EXCHANGES = ["before the code is sent", "before the answer is stored", *ANSWERED]
+NEEDS_A_PERSON = ("needs_authorization", "invalid_grant")
+
+
+class Scene:
+    """A product without workers, and a person in it."""
+
+    def __init__(self, product: Product, sandbox: Sandbox) -> None:
+        self.product = product
+        self.sandbox = sandbox
+        self.stage: Stage = set_the_stage(product)
+        self.alice = Visitor(product.url, self.stage).sign_in()
+        self.inside = Inside(product)
+
+    def worker_dies(self, point: str) -> None:
+        """A worker takes what waits in the queue and meets its end at `point` of it."""
+        command = [sys.executable, "-m", "tests.support.dying_worker", "--at", point, "worker", "--pool", "threads"]
+        command += ["--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        env = self.product.env
+        died = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert died.returncode == -signal.SIGKILL, died.stdout + died.stderr
+
+    def sweep(self) -> None:
+        self.product.manage("sweep", "--json")
+
+    def calls(self, added: Added) -> dict[str, int]:
+        """What reached the token endpoint, per grant type."""
+        return dict(self.sandbox.stats(added.application.client_id).token_requests)
+
+    def with_a_code(self) -> Added:
+        """A credential whose code is here; the message that asks for its exchange lies in the queue."""
+        added = self.alice.add(self.sandbox)
+        self.alice.come_back(self.sandbox.consent(added.go_to))
+        return added
+
+    def token_ends(self, added: Added) -> None:
+        assert self.inside.status(added.credential_id) == ("active", "")
+        self.sandbox.expire(added.application.client_id)
+        self.inside.end_token(added.credential_id)
+
+    def works(self, added: Added) -> bool:
+        """Whether a bot is handed a token of a grant that is alive."""
+        answer = bot_token(self.product.url, self.stage, added.credential_id)
+        return answer.status_code == 200 and self.sandbox.stats(added.application.client_id).live_grants == 1
+
+
+@dataclass
+class Death:
+    """What there was right after a worker's end, and what the sweeps made of it."""
+
+    added: Added
+    calls: dict[str, int]
+    attempts: list[tuple[str, str]]
+    leased: bool
+    calls_at_last: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Aftermath:
+    scene: Scene
+    refreshes: dict[str, Death]
+    exchanges: dict[str, Death]
+    one_after_another: Death
+
+
+def death(scene: Scene, added: Added) -> Death:
+    leased = scene.inside.is_leased(added.credential_id)
+    return Death(added, scene.calls(added), scene.inside.attempts(added.credential_id), leased)
+
+
+@pytest.fixture(scope="module")
+def aftermath(product_factory: Factory, sandbox: Sandbox) -> Iterator[Aftermath]:
+    """Every death of this module, then three sweeps, each after the leases that were left have ended."""
+    product = product_factory(web=1, workers=0, env={"OUTBOUND_ALLOW": sandbox.host_and_port})
+    scene = Scene(product, sandbox)
+    authorized = [scene.with_a_code() for _ in (*REFRESHES, "one after another")]
+    scene.sweep()
+    for added in authorized:
+        scene.token_ends(added)
+
+    refreshes = {}
+    for point, added in zip(REFRESHES, authorized, strict=False):
+        wake(product, "refresh_token", added.credential_id)
+        scene.worker_dies(point)
+        refreshes[point] = death(scene, added)
+    for _ in range(2):
+        wake(product, "refresh_token", authorized[-1].credential_id)
+        scene.worker_dies("before the answer is stored")
+        one_after_another = death(scene, authorized[-1])
+        scene.inside.end_leases()
+    exchanges = {}
+    for point in EXCHANGES:
+        added = scene.with_a_code()
+        scene.worker_dies(point)
+        exchanges[point] = death(scene, added)
+
+    for _ in range(3):
+        scene.inside.end_leases()
+        scene.sweep()
+    for each in (*refreshes.values(), *exchanges.values(), one_after_another):
+        each.calls_at_last = scene.calls(each.added)
+    yield Aftermath(scene, refreshes, exchanges, one_after_another)
+    product.stop()
+
+
+def test_killed_before_the_refresh_is_sent_it_is_sent_once_by_the_next(aftermath: Aftermath) -> None:
+    left = aftermath.refreshes["before the refresh is sent"]
+    assert (left.leased, left.attempts[-1]) == (True, ("started", ""))
+    assert left.calls == {"authorization_code": 1}
+    assert left.calls_at_last == {"authorization_code": 1, "refresh_token": 1}
+    assert aftermath.scene.works(left.added)
+
+
+def test_killed_after_the_provider_rotated_it_is_tried_once_more_and_then_a_person_is_needed(
+    aftermath: Aftermath,
+) -> None:
+    left = aftermath.refreshes["before the answer is stored"]
+    assert (left.leased, left.attempts[-1]) == (True, ("started", ""))
+    assert left.calls["refresh_token"] == 1
+    assert left.calls_at_last["refresh_token"] == 2
+    scene = aftermath.scene
+    assert scene.inside.status(left.added.credential_id) == NEEDS_A_PERSON
+    answer = bot_token(scene.product.url, scene.stage, left.added.credential_id)
+    assert (answer.status_code, answer.json()["error"]) == (409, "needs_authorization")
+    assert "invalid, expired or was revoked" in answer.json()["detail"]
+    assert scene.calls(left.added)["refresh_token"] == 2
+
+
+@pytest.mark.parametrize("point", ANSWERED)
+def test_killed_after_the_answer_was_stored_it_is_applied_without_a_person_or_a_call(
+    aftermath: Aftermath, point: str
+) -> None:
+    left = aftermath.refreshes[point]
+    assert (left.leased, left.attempts[-1]) == (True, ("answered", ""))
+    assert left.calls["refresh_token"] == left.calls_at_last["refresh_token"] == 1
+    assert aftermath.scene.inside.generation(left.added.credential_id) == 2
+    assert aftermath.scene.works(left.added)
+
+
+def test_killed_after_the_swap_there_is_nothing_left_to_do(aftermath: Aftermath) -> None:
+    left = aftermath.refreshes["after the swap"]
+    assert (left.leased, left.attempts[-1]) == (False, ("applied", ""))
+    assert left.calls["refresh_token"] == left.calls_at_last["refresh_token"] == 1
+    assert aftermath.scene.works(left.added)
+
+
+def test_workers_that_die_one_after_another_do_not_call_in_a_loop(aftermath: Aftermath) -> None:
+    left = aftermath.one_after_another
+    assert left.attempts[-2:] == [("failed", "interrupted"), ("started", "")]
+    # It is tried again at the moment that was set for it, and not at every sweep.
+    assert left.calls["refresh_token"] == left.calls_at_last["refresh_token"] == 2
+
+
+def test_killed_before_the_code_is_sent_it_is_sent_once_by_the_next(aftermath: Aftermath) -> None:
+    left = aftermath.exchanges["before the code is sent"]
+    assert left.calls == {}
+    assert left.calls_at_last == {"authorization_code": 1}
+    assert aftermath.scene.works(left.added)
+
+
+def test_killed_after_the_code_was_redeemed_it_is_tried_once_more_and_then_a_person_is_needed(
+    aftermath: Aftermath,
+) -> None:
+    left = aftermath.exchanges["before the answer is stored"]
+    assert left.calls == {"authorization_code": 1}
+    assert left.calls_at_last == {"authorization_code": 2}
+    assert aftermath.scene.inside.status(left.added.credential_id) == NEEDS_A_PERSON
+
+
+@pytest.mark.parametrize("point", ANSWERED)
+def test_killed_after_the_first_token_was_stored_it_is_applied_without_a_person_or_a_call(
+    aftermath: Aftermath, point: str
+) -> None:
+    left = aftermath.exchanges[point]
+    assert left.attempts == [("answered", "")]
+    assert left.calls == left.calls_at_last == {"authorization_code": 1}
+    assert aftermath.scene.works(left.added)
+
+
+def test_every_point_at_which_a_worker_can_die_was_tried() -> None:
+    assert {*REFRESHES, *EXCHANGES} == set(POINTS)
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_with_the_real_lease_and_the_real_sweep_it_is_recovered_within_two_minutes(
+    product: Callable[..., Product], sandbox: Sandbox, redis_url: str
+) -> None:
+    allowed = {"OUTBOUND_ALLOW": sandbox.host_and_port}
+    scene = Scene(product(web=1, workers=0, database="postgres", redis_url=redis_url, env=allowed), sandbox)
+    added = scene.with_a_code()
+    scene.sweep()
+    scene.token_ends(added)
+    wake(scene.product, "refresh_token", added.credential_id)
+    scene.worker_dies("after the answer was stored")
+    died = time.monotonic()
+    scene.product.add_worker(1)
+    scene.product.add_beat()
+    wait_until(
+        lambda: scene.inside.generation(added.credential_id) == 2,
+        seconds=120 - (time.monotonic() - died),
+        what="the recovery",
+    )
+    # Not before the lease had ended: until then the worker might have been slow and not dead.
+    assert time.monotonic() - died > 40
+    assert scene.calls(added)["refresh_token"] == 1
+    assert scene.works(added)
