@@ -15,6 +15,7 @@ from credentials.models.authorization import OPEN, AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.oauth import discovery, pkce, state
+from credentials.oauth.errors import redact
 from credentials.outbound import GuardedAdapter
 from credentials.services import explain, journal, wake
 from credentials.services.addresses import redirect_uri
@@ -145,7 +146,8 @@ def take_callback(
     if wrong_server or error or not code:
         why = "iss_mismatch" if wrong_server else clean(error)[:100] or "invalid_request"
         said = "" if wrong_server else said or ("" if error else "The answer held neither a code nor an error.")
-        if not give_up(authorization, why, clean(said), expected=AuthorizationStatus.STARTED):
+        said = clean(redact(said, [code, query.get("state", "")]))
+        if not give_up(authorization, why, said, expected=AuthorizationStatus.STARTED):
             raise CallbackRefused(USED)
         return authorization
     authorization.seal("code", code)
