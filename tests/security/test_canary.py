@@ -1,0 +1,201 @@
+"""No secret of an OAuth 2.0 credential is where it should not be, after success and after every kind of failure.
+
+Promises 22, 23 and 25. Each test searches one kind of place; `haunting.py` says what was done before.
+"""
+
+import os
+import re
+import subprocess
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.security.crawler import crawl, page_and_not_search
+from tests.security.haunting import FAILURES, Haunted, haunt, queue_of, redis_keys, task_arguments
+from tests.support.lying_server import LyingServer
+from tests.support.people import PASSWORD
+from tests.support.processes import ROOT, find_program
+from tests.support.product import Factory
+
+KINDS = [
+    "sqlite",
+    pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.redis]),
+]
+_SUPERUSER = "from tests.support.people import person\nroot = person('root')\n"
+_SUPERUSER += "root.is_staff = root.is_superuser = True\nroot.save()"
+_SESSIONS = """
+import json
+from django.contrib.sessions.models import Session
+print(json.dumps([session.get_decoded() for session in Session.objects.all()]))
+"""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def haunted(request: pytest.FixtureRequest, product_factory: Factory) -> Iterator[Haunted]:
+    """A product on SQLite with a broker of files, and one on PostgreSQL with Redis."""
+    resource = LyingServer()
+    folder: Path = request.getfixturevalue("tmp_path_factory").mktemp("scratch")
+    env = {"OUTBOUND_ALLOW": resource.allow_entry, "TMPDIR": str(folder), "SCRATCH": str(folder)}
+    if request.param == "postgres":
+        redis_server = request.getfixturevalue("redis_server")
+        redis_server.flush()
+        product = product_factory(database="postgres", redis_url=redis_server.url, env=env)
+    else:
+        product = product_factory(env=env)
+    try:
+        yield haunt(product, resource)
+    finally:
+        product.stop()
+        product_factory.products.remove(product)
+        resource.stop()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Everything below a folder, links to folders left out."""
+    found = {}
+    for directory, _, names in os.walk(folder):
+        for path in (Path(directory, name) for name in names):
+            if path.is_file():
+                found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
+
+
+def test_the_canaries_did_fly(haunted: Haunted) -> None:
+    """What follows would prove nothing if the secrets had not gone all these ways."""
+    flown = {canary.name for canary in haunted.cage.canaries}
+    assert flown >= {
+        "access token",
+        "client secret",
+        "code",
+        "code that was not redeemed",
+        "mistyped password",
+        "PKCE verifier",
+        "refresh token",
+        "secret in a draft",
+        "secret in an edit",
+        "service token",
+        "spilled access token",
+        "token beside an error",
+    }
+    received = b" ".join(request.body for request in haunted.resource.requests if request.path == "/token").decode()
+    assert received.count("grant_type=authorization_code") >= 2 * len(FAILURES)
+    assert received.count("grant_type=refresh_token") >= len(FAILURES)
+    assert received.count("grant_type=client_credentials") >= 3
+    sent = {"what the resource received": received}
+    assert {sighting.partition(": ")[2] for sighting in haunted.cage.sightings(sent)} >= {
+        "client secret",
+        "code",
+        "PKCE verifier",
+        "refresh token",
+    }
+
+
+def test_no_secret_is_in_a_file_of_the_product(haunted: Haunted) -> None:
+    """The SQLite file with its write-ahead log, the broker's folder, beat's schedule, and every process's log."""
+    kept = files(haunted.product.folder)
+    assert any(name.startswith("log/web.1") for name in kept)
+    assert any(name.startswith("log/worker.1") and b"exchange_code" in content for name, content in kept.items())
+    if not haunted.product.env["REDIS_URL"]:
+        database = kept["var/botaccounts.sqlite3"] + kept.get("var/botaccounts.sqlite3-wal", b"")
+        assert b"By code" in database
+        assert b"v1:" in database
+    assert haunted.cage.sightings(kept) == []
+
+
+def test_no_secret_is_in_a_temporary_file(haunted: Haunted) -> None:
+    assert haunted.cage.sightings(files(Path(haunted.product.env["SCRATCH"]))) == []
+
+
+def test_no_secret_is_in_a_dump_of_postgresql(haunted: Haunted) -> None:
+    url = haunted.product.env["DATABASE_URL"]
+    if not url.startswith("postgres"):
+        assert url.startswith("sqlite")  # its file is searched above
+        return
+    program = find_program("pg_dump", "/usr/lib/postgresql/*/bin")
+    done = subprocess.run([program, "--inserts", url], capture_output=True, timeout=60, check=True)
+    assert b"By code" in done.stdout
+    assert b"v1:" in done.stdout
+    assert haunted.cage.sightings({"pg_dump": done.stdout}) == []
+
+
+def test_no_secret_is_in_the_queue_and_tasks_carry_ids_alone(haunted: Haunted) -> None:
+    arguments = task_arguments(haunted.queued)
+    assert arguments, "the queue was empty"
+    assert all(uuid.UUID(argument) for each in arguments for argument in each)
+    assert haunted.cage.sightings(haunted.queued) == []
+    assert haunted.cage.sightings(dict(queue_of(haunted.product))) == []
+
+
+def test_no_secret_is_in_redis(haunted: Haunted) -> None:
+    url = haunted.product.env["REDIS_URL"]
+    assert haunted.cage.sightings(dict(redis_keys(url)) if url else {}) == []
+
+
+def test_no_secret_is_in_a_session(haunted: Haunted) -> None:
+    sessions = haunted.product.manage("shell", "--verbosity", "0", "-c", _SESSIONS)
+    assert "_auth_user_id" in sessions
+    assert haunted.cage.sightings({"sessions": sessions}) == []
+
+
+def test_no_secret_is_in_a_page_that_alice_can_reach(haunted: Haunted) -> None:
+    alice = haunted.visitor("alice")
+    url = haunted.product.url
+    starts = [f"{url}/", *haunted.progress_pages]
+    pages = crawl(alice.session, starts, within=url, wanted=page_and_not_search)
+    reached = " ".join(pages)
+    for part in ("/edit/", "/delete/", "/add/", "/activity/", "/service-tokens/", "/authorizations/", "/integrations/"):
+        assert part in reached
+    assert haunted.cage.sightings(pages) == []
+
+
+def test_no_secret_is_in_a_page_that_came_back_with_an_error(haunted: Haunted) -> None:
+    assert len(haunted.pages) >= 9
+    assert haunted.cage.sightings(haunted.pages) == []
+
+
+def test_no_secret_is_in_an_error_of_the_api(haunted: Haunted) -> None:
+    assert len(haunted.errors) >= len(FAILURES) + 5
+    assert haunted.cage.sightings(haunted.errors) == []
+
+
+def test_no_secret_is_in_a_file_of_the_repository(haunted: Haunted) -> None:
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True, text=True, timeout=60).stdout.split("\0")
+    content = {name: (ROOT / name).read_bytes() for name in names if name and (ROOT / name).is_file()}
+    assert "manage.py" in content
+    assert haunted.cage.sightings(content) == []
+
+
+def test_dumpdata_shows_no_secret(haunted: Haunted) -> None:
+    dumped = haunted.product.manage("dumpdata")
+    assert "By code" in dumped
+    assert haunted.cage.sightings({"dumpdata": dumped}) == []
+
+
+def test_no_page_of_the_django_admin_shows_a_secret_or_an_envelope(haunted: Haunted) -> None:
+    haunted.product.manage("shell", "--verbosity", "0", "-c", _SUPERUSER)
+    root = haunted.visitor("root")
+    assert root.stage.password == PASSWORD
+    admin = f"{haunted.product.url}/admin/"
+    pages = crawl(root.session, [admin], within=admin, wanted=a_few_of_each_model())
+    for part in ("/credentials/credential/", "/credentials/oauthtoken/", "/credentials/tokenattempt/", "/change/"):
+        assert part in " ".join(pages)
+    assert haunted.cage.sightings(pages) == []
+    assert [url for url, page in pages.items() if "v1:" in page] == []
+
+
+def a_few_of_each_model(few: int = 8) -> Callable[[str], bool]:
+    """For the admin: lists and forms of all models, but the pages of the first few rows only."""
+    rows: Counter[str] = Counter()
+
+    def wanted(url: str) -> bool:
+        if "?" in url or "/logout" in url:
+            return False
+        model, is_row = re.subn(r"/[^/]*[0-9][^/]*/(change|history|delete)/$", "", url)
+        rows[model] += is_row
+        return not is_row or rows[model] <= 3 * few
+
+    return wanted
