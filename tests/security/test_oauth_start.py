@@ -124,7 +124,7 @@ def test_a_forged_host_is_refused(cast: Cast, credential: Credential) -> None:
 @pytest.mark.parametrize(
     "forged",
     [
-        {"HTTP_HOST": "localhost:1234"},
+        {"HTTP_HOST": "127.0.0.1:1234"},
         {"HTTP_X_FORWARDED_HOST": "evil.example"},
         {"HTTP_FORWARDED": "host=evil.example;proto=https"},
         {"HTTP_X_FORWARDED_PROTO": "https"},
