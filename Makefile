@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+# Processes that run tests side by side; a file's tests stay together. `make test WORKERS=0` runs all in one process.
+WORKERS ?= auto
 BIN := $(VENV)/bin
 # What the environment was installed from; the same text again means that there is nothing to do.
 INSTALLED := $(VENV)/installed-requirements.txt
@@ -38,7 +40,7 @@ run: setup
 	@exec $(BIN)/python -m botaccounts.embedded
 
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

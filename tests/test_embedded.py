@@ -247,7 +247,8 @@ def test_only_the_sandbox_is_let_through_and_what_somebody_set_wins() -> None:
     chosen = defaults(place, {"PUBLIC_URL": "https://bots.example.com"})
     assert chosen["OUTBOUND_ALLOW"] == f"127.0.0.1:{place.sandbox_port},localhost:{place.sandbox_port}"
     assert chosen["PUBLIC_URL"] == "https://bots.example.com"
-    assert "ALLOWED_HOSTS" not in chosen
+    assert set(chosen["ALLOWED_HOSTS"].split(",")) == {"bots.example.com", "127.0.0.1", "localhost"}
+    assert "ALLOWED_HOSTS" not in defaults(place, {"ALLOWED_HOSTS": "bots.example.com"})
 
 
 def test_on_every_address_it_answers_to_names_of_this_machine_only() -> None:
