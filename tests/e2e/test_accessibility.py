@@ -1,0 +1,250 @@
+"""axe finds nothing on any page, light and dark, and the content security policy has nothing to say.
+
+The fixture `page` fails a test whose console tells of a violation of the policy or of a script that failed.
+"""
+
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.scene import Scene
+from tests.e2e.walk import enter_basics, enter_resource, open_dialog, press, scrolls_sideways, sign_in
+from tests.support.sandbox_server import Application
+
+pytestmark = pytest.mark.chromium
+
+SCHEMES = ("light", "dark")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+HOSTILE = '"><img src=x onerror=alert(1)> \u202eright to left\u202c ' + "\U0001f916" * 100
+
+
+def assert_accessible(page: Page) -> None:
+    """No finding of axe in either scheme, and no sideways scrolling at 320 pixels."""
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        # Colours change over a moment; axe must not measure them on their way.
+        page.wait_for_function("document.getAnimations().every((each) => each.playState !== 'running')")
+        found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+        assert found.violations_count == 0, f"{page.url} ({scheme})\n{found.generate_report()}"
+    before = page.viewport_size
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert not scrolls_sideways(page), f"{page.url} scrolls sideways"
+    assert before is not None
+    page.set_viewport_size(before)
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """An organization in which there is one of everything; ids of what has a page of its own."""
+
+    scene: Scene
+    active: str
+    failed: str
+    integration: str
+
+
+@pytest.fixture(scope="module")
+def furnished(scene: Scene) -> Furnished:
+    bob = scene.visitor("bob")
+    active = bob.add_authorized(scene.sandbox, name="Orders, authorized").credential_id
+    wrong = scene.sandbox.register_application("Wrong", grant="client-credentials")
+    failed = bob.add(
+        scene.sandbox,
+        name="Orders, failed",
+        grant="client_credentials",
+        application=Application(wrong.client_id, "not the right one"),
+    )
+    bob.add(scene.sandbox, name="Orders, not yet authorized")
+    bob.add(scene.sandbox, name=HOSTILE, grant="client_credentials", application=wrong)
+    return Furnished(scene, active, failed.credential_id, scene.add_integration(active))
+
+
+@pytest.fixture
+def alice(page: Page, furnished: Furnished) -> Page:
+    """A page where Alice, who may open everything, is signed in."""
+    sign_in(page, furnished.scene, "alice")
+    return page
+
+
+def test_the_sign_in_is_accessible_also_with_an_error(page: Page, scene: Scene) -> None:
+    page.goto(f"{scene.product.url}/")
+    assert_accessible(page)
+    page.get_by_label("Username").fill("bob")
+    page.get_by_label("Password").fill("a wrong one")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_title("Error: Sign in · Bot Accounts")
+    assert_accessible(page)
+
+
+def test_the_list_is_accessible_with_and_without_a_match(alice: Page, furnished: Furnished) -> None:
+    alice.goto(furnished.scene.url())
+    assert_accessible(alice)
+    alice.get_by_text("Actions for Orders, authorized").locator("..").click()
+    assert_accessible(alice)
+    alice.goto(furnished.scene.url("credentials/?q=nothing+is+called+this"))
+    expect(alice.get_by_role("link", name="Clear filters")).to_be_visible()
+    assert_accessible(alice)
+
+
+def test_the_empty_list_is_accessible(page: Page, scene: Scene) -> None:
+    code = "from organizations.models import Membership, Organization, Role; from tests.support.people import person;"
+    code += "from organizations import services; from organizations.audit import Actor;"
+    code += "nina = person('nina'); stage = Actor.command('demo');"
+    code += "account = services.create_account(stage, '99', 'New Brand');"
+    code += "print(services.create_organization(stage, account, 'Nothing yet', administrator=nina).pk)"
+    organization = scene.shell(code)
+    page.goto(f"{scene.product.url}/")
+    page.get_by_label("Username").fill("nina")
+    page.get_by_label("Password").fill(scene.stage.password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="No credentials yet")).to_be_visible()
+    assert_accessible(page)
+    for part in ("integrations", "bots", "service-tokens"):
+        page.goto(f"{scene.product.url}/organizations/{organization}/{part}/")
+        assert_accessible(page)
+
+
+@pytest.mark.parametrize("in_dialog", [True, False], ids=["in the dialog", "on pages of its own"])
+def test_every_step_of_the_wizard_is_accessible_also_with_errors(
+    alice: Page, furnished: Furnished, in_dialog: bool
+) -> None:
+    if in_dialog:
+        surface = open_dialog(alice)
+    else:
+        alice.goto(furnished.scene.url("credentials/add/"))
+        surface = alice.get_by_role("main")
+    assert_accessible(alice)
+    press(surface, "Next")
+    expect(surface.get_by_role("alert")).to_be_visible()
+    assert_accessible(alice)
+    enter_basics(surface, f"Axe {in_dialog}", "Authorization Code")
+    press(surface, "Next")
+    expect(surface.get_by_label("Redirect URI")).to_be_visible()
+    assert_accessible(alice)
+    press(surface, "Next")
+    surface.get_by_text("Advanced").click()
+    assert_accessible(alice)
+    press(surface, "Authorize")
+    expect(surface.get_by_role("alert")).to_be_visible()
+    assert_accessible(alice)
+    enter_resource(surface, furnished.scene.sandbox, Application("a-client", "a secret"))
+    press(surface, "Back")
+    press(surface, "Next")
+    expect(surface.get_by_text("configured")).to_be_visible()
+    assert_accessible(alice)
+
+
+def test_the_pages_of_a_credential_are_accessible(alice: Page, furnished: Furnished) -> None:
+    for credential in (furnished.active, furnished.failed):
+        for part in ("", "edit/", "delete/"):
+            alice.goto(furnished.scene.url(f"credentials/{credential}/{part}"))
+            assert_accessible(alice)
+    alice.goto(furnished.scene.url(f"credentials/{furnished.failed}/edit/"))
+    alice.get_by_label("Token URL").fill("no address")
+    press(alice.get_by_role("main"), "Save")
+    expect(alice.get_by_role("alert")).to_be_focused()
+    assert_accessible(alice)
+
+
+def test_the_delete_dialog_is_accessible(alice: Page, furnished: Furnished) -> None:
+    alice.goto(furnished.scene.url(f"credentials/{furnished.failed}/"))
+    alice.get_by_role("link", name="Delete").click()
+    dialog = alice.get_by_role("dialog", name="Delete")
+    expect(dialog.get_by_role("link", name="Cancel").or_(dialog.get_by_role("button", name="Cancel"))).to_be_focused()
+    assert_accessible(alice)
+
+
+def test_the_progress_is_accessible_while_it_works_and_when_it_is_over(alice: Page, furnished: Furnished) -> None:
+    scene = furnished.scene
+    scene.product.stop("worker.1")
+    try:
+        added = scene.visitor("bob").add(scene.sandbox, name="Axe waits", grant="client_credentials")
+        alice.goto(added.go_to)
+        expect(alice.get_by_role("heading", name="Authorizing")).to_be_visible()
+        assert_accessible(alice)
+    finally:
+        scene.product.start("worker.1")
+    expect(alice.get_by_role("heading", name="Authorized")).to_be_visible()
+    assert_accessible(alice)
+    alice.goto(scene.url(f"credentials/{furnished.failed}/"))
+    press(alice.locator("#credential-problem"), "Authorize")
+    expect(alice.get_by_text("What you entered is kept.")).to_be_visible()
+    assert_accessible(alice)
+
+
+def test_an_answer_that_was_not_accepted_is_accessible(alice: Page, furnished: Furnished) -> None:
+    alice.goto(f"{furnished.scene.product.url}/oauth2/callback/{furnished.active}/?state=unknown&code=none")
+    expect(alice.get_by_role("heading", name="The authorization was not accepted")).to_be_visible()
+    assert_accessible(alice)
+
+
+def test_the_pages_of_integrations_are_accessible(alice: Page, furnished: Furnished) -> None:
+    integration = f"integrations/{furnished.integration}/"
+    for part in ("integrations/", "integrations/add/", integration, f"{integration}edit/", f"{integration}delete/"):
+        alice.goto(furnished.scene.url(part))
+        assert_accessible(alice)
+    alice.goto(furnished.scene.url(integration))
+    alice.get_by_role("button", name="Send test request").click()
+    expect(alice.get_by_role("heading", name="Test request")).to_be_visible()
+    assert_accessible(alice)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["bots/", "bots/add/", "members/", "members/add/", "service-tokens/", "service-tokens/add/", "activity/"],
+)
+def test_the_pages_of_the_organization_are_accessible(alice: Page, furnished: Furnished, part: str) -> None:
+    alice.goto(furnished.scene.url(part))
+    assert_accessible(alice)
+
+
+def test_a_new_service_token_is_shown_accessibly(alice: Page, furnished: Furnished) -> None:
+    alice.goto(furnished.scene.url("service-tokens/add/"))
+    alice.get_by_label("Name", exact=True).fill("Axe")
+    press(alice.get_by_role("main"), "Create token")
+    expect(alice.get_by_role("button", name="Copy")).to_be_visible()
+    assert_accessible(alice)
+
+
+def test_the_list_of_organizations_and_the_error_pages_are_accessible(alice: Page, furnished: Furnished) -> None:
+    for path in ("organizations/", "no/such/page/"):
+        alice.goto(f"{furnished.scene.product.url}/{path}")
+        assert_accessible(alice)
+
+
+def test_a_hostile_name_is_inert_everywhere(alice: Page, furnished: Furnished) -> None:
+    """Promise 37: it is shown as it was typed, runs nothing, and breaks no layout."""
+    alice.goto(furnished.scene.url())
+    link = alice.get_by_role("link", name="right to left")
+    expect(link).to_contain_text("<img src=x onerror=alert(1)>")
+    assert_accessible(alice)
+    link.click()
+    assert_accessible(alice)
+    for action in ("Edit", "Delete"):
+        address = alice.get_by_role("link", name=action).get_attribute("href")
+        assert address
+        alice.goto(f"{furnished.scene.product.url}{address}")
+        assert_accessible(alice)
+        alice.go_back()
+    alice.goto(furnished.scene.url("activity/"))
+    expect(alice.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
+    assert_accessible(alice)
+
+
+@pytest.mark.parametrize("fault", ["picture", "contrast in the dark", "sideways"])
+def test_these_tests_find_what_is_wrong(page: Page, scene: Scene, fault: str) -> None:
+    page.goto(f"{scene.product.url}/")
+    page.evaluate(
+        """fault => {
+            const extra = document.createElement(fault === "picture" ? "img" : "p");
+            extra.textContent = "hard to read";
+            if (fault === "contrast in the dark") extra.style.color = "#333";
+            if (fault === "sideways") extra.style.width = "600px";
+            document.querySelector("main").append(extra);
+        }""",
+        fault,
+    )
+    with pytest.raises(AssertionError, match={"picture": "image-alt", "sideways": "sideways"}.get(fault, "contrast")):
+        assert_accessible(page)
