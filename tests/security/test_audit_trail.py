@@ -1,0 +1,143 @@
+"""Promise 41: each change of a credential is an entry in the log, with who did it, in the change's own transaction."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from credentials import runtime
+from credentials.models import Credential, OAuthToken
+from credentials.services import refresh, use
+from organizations import audit
+from organizations.audit import Actor
+from organizations.models import AuditChain, AuditEntry
+from tests.support.journeys import authorized_credential
+from tests.support.lying_server import LyingServer, error_answer, token_answer
+from tests.support.people import Cast
+from tests.support.windows import actions_about, authorize, come_back, url, window, work
+
+pytestmark = pytest.mark.django_db
+
+
+def latest() -> AuditEntry:
+    return AuditEntry.objects.filter(object_type="credential").latest("position")
+
+
+def test_the_life_of_a_credential_is_told_from_the_first_to_the_last(cast: Cast, token_endpoint: LyingServer) -> None:
+    bob = window(cast.bob)
+    resource = add_basics(bob, cast)
+    bob.post(resource)
+    resource = resource.replace("redirect-uri", "resource")
+    form = {
+        "client_id": "client-1",
+        "client_secret": "canary-secret",
+        "auth_url": token_endpoint.url("/authorize"),
+        "token_url": token_endpoint.url("/token"),
+        "use_pkce": "on",
+    }
+    state = bob.post(resource, form)["Location"].partition("state=")[2].partition("&")[0]
+    credential = Credential.objects.get()
+    come_back(bob, credential, state=state, code="canary-code")
+    work()
+    use.hand_out_token(credential, actor=Actor.worker())
+    OAuthToken.objects.update(refresh_at=timezone.now())
+    refresh.refresh(credential.pk, actor=Actor.worker())
+    bob.post(url("edit", credential), {"name": "Renamed", "version": 1, **credential.payload, "client_secret": ""})
+    bob.post(url("delete", credential))
+
+    assert actions_about(credential.pk) == [
+        "credential.created",
+        "authorization.started",
+        "authorization.received",
+        "token.obtained",
+        "token.served",
+        "token.refreshed",
+        "credential.edited",
+        "credential.deleted",
+    ]
+    people = AuditEntry.objects.filter(object_id=str(credential.pk)).exclude(action__startswith="token.")
+    assert set(people.values_list("actor_kind", "actor_label")) == {("user", "bob")}
+    assert "canary" not in repr(list(AuditEntry.objects.values()))
+    assert audit.verify(AuditChain.objects.get(pk=cast.organization.pk)).ok
+
+
+def add_basics(client: Client, cast: Cast) -> str:
+    basics = {"name": "Orders", "kind": "oauth2", "grant_type": "authorization_code"}
+    return str(client.post(reverse("credentials:add", args=[cast.organization.pk]), basics)["Location"])
+
+
+def test_what_fails_is_told_too(cast: Cast, credential: Credential, token_endpoint: LyingServer) -> None:
+    bob = window(cast.bob)
+    come_back(bob, credential, state=authorize(bob, credential).state, error="access_denied")
+    assert (latest().action, latest().outcome) == ("authorization.failed", "failed")
+    assert latest().details == {"error": "access_denied"}
+
+    token_endpoint.on("/token", error_answer("invalid_client"))
+    come_back(bob, credential, state=authorize(bob, credential).state, code="c")
+    work()
+    assert (latest().action, latest().details) == ("authorization.failed", {"error": "invalid_client"})
+
+
+def test_a_renewal_that_fails_is_told(cast: Cast, token_endpoint: LyingServer) -> None:
+    credential = authorized_credential(cast, token_endpoint)
+    token_endpoint.on("/token", error_answer("invalid_grant"))
+    OAuthToken.objects.update(refresh_at=timezone.now() - timedelta(seconds=1))
+    refresh.refresh(credential.pk, actor=Actor.worker())
+    entries = AuditEntry.objects.filter(object_id=str(credential.pk), action="token.refresh_failed")
+    assert [(entry.actor_kind, entry.outcome, entry.details["error"]) for entry in entries] == [
+        ("worker", "failed", "invalid_grant")
+    ]
+
+
+@pytest.mark.parametrize("page", ["edit", "delete"])
+def test_being_denied_is_told(cast: Cast, credential: Credential, page: str) -> None:
+    window(cast.vic).post(url(page, credential))
+    entry = AuditEntry.objects.get(action="access.denied")
+    assert (entry.actor_label, entry.outcome) == ("vic", "denied")
+
+
+def edit_it(client: Client, credential: Credential) -> None:
+    client.post(url("edit", credential), {"name": "Other", "version": 1, **credential.payload, "client_secret": ""})
+
+
+def delete_it(client: Client, credential: Credential) -> None:
+    client.post(url("delete", credential))
+
+
+def start_it(client: Client, credential: Credential) -> None:
+    client.post(url("authorize", credential))
+
+
+def serve_it(client: Client, credential: Credential) -> None:
+    use.hand_out_token(credential, actor=Actor.worker())
+
+
+@pytest.mark.parametrize("change", [edit_it, delete_it, start_it, serve_it])
+def test_what_cannot_be_told_is_not_done(
+    cast: Cast,
+    token_endpoint: LyingServer,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Client, Credential], None],
+) -> None:
+    credential = authorized_credential(cast, token_endpoint)
+    before = repr([list(model.objects.values()) for model in (Credential, OAuthToken)])
+
+    def refuse(*args: object, **details: object) -> None:
+        raise RuntimeError("the log is full")
+
+    monkeypatch.setattr(audit, "record_many", refuse)
+    with pytest.raises(RuntimeError):
+        change(window(cast.bob), credential)
+    assert repr([list(model.objects.values()) for model in (Credential, OAuthToken)]) == before
+
+
+def test_a_token_that_is_served_is_told_before_it_leaves(cast: Cast, token_endpoint: LyingServer) -> None:
+    credential = authorized_credential(cast, token_endpoint)
+    token_endpoint.on("/token", token_answer("at-2"))
+    assert runtime.make_ready(credential, actor=Actor.worker()).material.token
+    assert "token.served" not in actions_about(credential.pk)
+    use.hand_out_token(credential, actor=Actor.worker())
+    assert actions_about(credential.pk)[-1] == "token.served"
