@@ -6,6 +6,7 @@
 import os
 import secrets
 import tempfile
+from pathlib import Path
 
 import django
 import pytest
@@ -19,8 +20,9 @@ def _random_key(name: str) -> str:
 if settings.configured:
     raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: Django is loaded here, once the environment is set.")
 
-# A folder of this run alone (SQLite file, broker), so that two runs do not meet. It goes with the process.
+# A folder of this run alone (SQLite file, broker, static files), so that two runs do not meet. It goes with the process.
 _VAR_DIR = tempfile.TemporaryDirectory(prefix="botaccounts-tests-")
+(Path(_VAR_DIR.name) / "static").mkdir()
 
 for variable in ("CREDENTIAL_KEYS_FILE", "SECRET_KEY_FILE"):
     os.environ.pop(variable, None)
