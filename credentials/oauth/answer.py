@@ -112,7 +112,8 @@ def _refusal(raw: RawAnswer, fields: Mapping[str, Any], secrets: Collection[str]
     if code in _PASSING:
         return passing(code, "The server cannot answer at the moment.")
     if code or fields.get("ok") is False:
-        return OAuthFailure(code or "refused", described or "The server refused and gave no reason.", permanent=True)
+        sentence = "" if code else "The server refused and gave no reason."
+        return OAuthFailure(code or "refused", described or sentence, permanent=True)
     # Without an OAuth error this may be a gateway or a deployment in front of the server, which passes.
     return passing("http_error", f"The server answered with status {raw.status} and no OAuth error.")
 

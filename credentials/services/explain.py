@@ -151,6 +151,6 @@ def explanation(code: str) -> Explanation:
 
 
 def reason(code: str, said: str = "") -> str:
-    """One sentence for the status: what happened, and what the provider said of it, if anything."""
+    """One clause for the status: what happened, and what else is known of it, often in the provider's words."""
     happened = explanation(code).happened
-    return f"{happened} (it said: {said})" if said else happened
+    return f"{happened} (details: {said.rstrip('.')})" if said else happened

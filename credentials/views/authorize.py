@@ -86,6 +86,7 @@ def progress(request: HttpRequest, access: Access, credential_id: UUID, authoriz
         "credential": view,
         "authorization": story(authorization, credential),
         "retry_url": view.authorize_url if view.can_manage else "",
+        "edit_url": view.edit_url if view.can_manage else "",
         "detail_url": view.detail_url,
     }
     response = render(request, "credentials/authorization.html", context)

@@ -53,7 +53,7 @@ class IntegrationForm(forms.Form):
         label="Integration name", max_length=255, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
     bot = forms.ModelChoiceField(Bot.objects.none(), label="Bot", empty_label="Select a bot")
-    method = forms.ChoiceField(label="Method", choices=Method.choices)
+    method = forms.ChoiceField(label="Method", choices=[(method, method) for method in Method.values])
     url = forms.CharField(
         label="URL",
         max_length=integrations.MAX_URL,

@@ -57,6 +57,14 @@ def why_expiring(credential: Credential) -> str:
     return ""
 
 
+def without_end(credential: Credential) -> str:
+    """What to say where no end is known: of access that is renewed, of access that lasts, of no access yet."""
+    if credential.status != Status.ACTIVE:
+        return "—"
+    token: OAuthToken | None = getattr(credential, "token", None)
+    return "renews itself" if token is not None and token.refresh_at else "does not expire"
+
+
 @dataclass(frozen=True)
 class CredentialView:
     """One credential for the list and for its own page."""
@@ -72,6 +80,7 @@ class CredentialView:
     status_reason: str
     last_used_at: datetime | None
     expires_at: datetime | None
+    without_end: str
     created_at: datetime
     created_by: str
     updated_at: datetime
@@ -109,6 +118,7 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         status_reason=shown.status_reason,
         last_used_at=credential.last_used_at,
         expires_at=credential.expires_at,
+        without_end=without_end(credential),
         created_at=credential.created_at,
         created_by=str(credential.created_by or ""),
         updated_at=credential.updated_at,

@@ -163,7 +163,7 @@ def test_the_providers_own_words_are_shown_beside_ours(cast: Cast, credential: C
     bob = window(cast.bob)
     state = authorize(bob, credential).state
     answer = come_back(bob, credential, state=state, error="access_denied", error_description="Ask Mallory & sons.")
-    assert "Access was declined at the resource (it said: Ask Mallory & sons.)." in words(bob.get(answer["Location"]))
+    assert "Access was declined at the resource (details: Ask Mallory & sons)." in words(bob.get(answer["Location"]))
     credential.refresh_from_db()
     assert credential.status == Status.NEEDS_AUTHORIZATION
     assert actions_about(credential.pk)[-2:] == ["authorization.started", "authorization.failed"]

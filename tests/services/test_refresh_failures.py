@@ -40,7 +40,7 @@ def test_invalid_grant_is_final_at_once(credential: Credential, token_server: Ly
     make_ended(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.ENDED
     assert status_of(credential) == (Status.NEEDS_AUTHORIZATION, "invalid_grant")
-    assert "Token has been revoked." in credential.status_reason
+    assert "Token has been revoked" in credential.status_reason
     assert token_of(credential).refresh_at is None
 
     assert refresh(credential.pk, actor=WORKER) is Outcome.NOT_DUE
