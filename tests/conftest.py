@@ -20,7 +20,7 @@ def _random_key(name: str) -> str:
 if settings.configured:
     raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: Django is loaded here, once the environment is set.")
 
-# A folder of this run alone (SQLite file, broker, static files), so that two runs do not meet. It goes with the process.
+# A folder of this run alone (SQLite file, broker, static files): two runs do not meet. It goes with the process.
 _VAR_DIR = tempfile.TemporaryDirectory(prefix="botaccounts-tests-")
 (Path(_VAR_DIR.name) / "static").mkdir()
 
