@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
 
 from credentials.models import Authorization, Credential, TokenAttempt
 from credentials.models.authorization import AuthorizationStatus
+from credentials.services import authorize as service
 from credentials.services import exchange
 from tests.security.conftest import token_requests
 from tests.support.journeys import access_token_of
@@ -53,8 +55,16 @@ def test_reloading_the_page_after_the_callback_redeems_nothing(
 
 
 def test_callbacks_that_arrive_at_once_lead_to_one_token_request(
-    cast: Cast, credential: Credential, token_endpoint: LyingServer
+    cast: Cast, credential: Credential, token_endpoint: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    together, look = threading.Barrier(6), service.running
+
+    def all_look_before_one_acts(*args: Any) -> Authorization:
+        seen = look(*args)
+        together.wait(timeout=30)
+        return seen
+
+    monkeypatch.setattr(service, "running", all_look_before_one_acts)
     bob = window(cast.bob)
     state = authorize(bob, credential).state
     browsers = [window(cast.bob) for _ in range(6)]
