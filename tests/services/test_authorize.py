@@ -1,15 +1,12 @@
 """Starting an authorization and taking the resource's answer: once, in time, from the same person and browser."""
 
 from datetime import timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from celery import current_app
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from kombu.exceptions import OperationalError
 
 from credentials.models import Authorization, Credential
 from credentials.models.authorization import AuthorizationStatus
@@ -17,7 +14,7 @@ from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.oauth import pkce
 from credentials.oauth.discovery import Metadata
-from credentials.services import authorize, exchange, sweep, wake
+from credentials.services import authorize, exchange, sweep
 from credentials.services.authorize import CallbackRefused, Started, start, take_callback
 from organizations import services
 from organizations.access import Refused, enter
@@ -27,10 +24,8 @@ from organizations.policies import Action
 from tests.support.journeys import (
     NOWHERE,
     access_of,
-    access_token_of,
     authorized_credential,
     new_credential,
-    received_authorization,
 )
 from tests.support.lying_server import LyingServer, token_answer
 from tests.support.people import Cast
@@ -284,35 +279,3 @@ def test_the_issuer_is_compared_as_an_exact_string(
         assert row.status == AuthorizationStatus.RECEIVED
     else:
         assert row.error == "access_denied"
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("trouble", [OperationalError("connection refused"), ConnectionResetError()])
-def test_with_the_queue_down_the_answer_is_kept_and_the_sweep_finds_it(
-    cast: Cast,
-    credential: Credential,
-    token_server: LyingServer,
-    monkeypatch: pytest.MonkeyPatch,
-    trouble: Exception,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def down(*args: Any, **kwargs: Any) -> None:
-        raise trouble
-
-    monkeypatch.setattr(current_app, "send_task", down)
-    token_server.on("/token", token_answer("at-1"))
-    waiting = received_authorization(cast, credential)
-    assert "The queue is not reachable" in caplog.text
-    assert sweep.find().exchanges == [waiting]
-    assert exchange.exchange(waiting)
-    assert access_token_of(credential) == "at-1"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_worker_is_woken_when_the_answer_has_been_stored_and_not_before(
-    cast: Cast, credential: Credential, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[str] = []
-    monkeypatch.setattr(wake, "exchange", lambda pk: seen.append(Authorization.objects.get(pk=pk).status))
-    received_authorization(cast, credential)
-    assert seen == [AuthorizationStatus.RECEIVED]
