@@ -1,10 +1,23 @@
 """The rows. One module a concept; a model knows how to seal its own secrets and nothing about protocols."""
 
 from credentials.models.authorization import Authorization
+from credentials.models.consumer import ConsumerToken, ConsumerTokenAttempt
 from credentials.models.credential import Credential
 from credentials.models.draft import Draft
+from credentials.models.identity_provider import ConsumerIdentityProvider
 from credentials.models.integration import ApiIntegration
 from credentials.models.key_check import KeyCheck
 from credentials.models.token import OAuthToken, TokenAttempt
 
-__all__ = ["ApiIntegration", "Authorization", "Credential", "Draft", "KeyCheck", "OAuthToken", "TokenAttempt"]
+__all__ = [
+    "ApiIntegration",
+    "Authorization",
+    "ConsumerIdentityProvider",
+    "ConsumerToken",
+    "ConsumerTokenAttempt",
+    "Credential",
+    "Draft",
+    "KeyCheck",
+    "OAuthToken",
+    "TokenAttempt",
+]

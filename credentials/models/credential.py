@@ -10,6 +10,11 @@ from django.db.models.functions import Lower
 from credentials.crypto.fields import EncryptedField, SealedModel
 
 
+# The one kind of which an account has at most one credential, over all its organizations. The database holds it, so
+# that no two organizations can add one at the same moment; `CredentialType.one_per_account` says the same of the room.
+ONCE_PER_ACCOUNT = "consumer_pre_authentication"
+
+
 class Status(models.TextChoices):
     """What a person is told. *Expiring* is not stored: it is an active credential whose end is near."""
 
@@ -59,6 +64,9 @@ class Credential(SealedModel):
                 Lower("name"),
                 name="credential_name_unique_in_organization",
                 violation_error_message="There is already a credential of this name in the organization.",
+            ),
+            models.UniqueConstraint(
+                fields=["account"], condition=models.Q(kind=ONCE_PER_ACCOUNT), name="credential_once_per_account"
             ),
         ]
         indexes = [

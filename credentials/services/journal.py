@@ -15,7 +15,7 @@ from credentials.crypto.envelope import Unsealable
 from credentials.models import Authorization, Credential, OAuthToken, TokenAttempt
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.credential import Status
-from credentials.models.token import AttemptState, Grant
+from credentials.models.leased import Attempt, AttemptState, Grant, LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS, TokenSet
 from credentials.oauth.client import RawAnswer
 from credentials.oauth.errors import OAuthFailure
@@ -48,15 +48,15 @@ def begin(
         raise Gone from None
 
 
-def keep_answer(attempt: TokenAttempt, raw: RawAnswer) -> None:
+def keep_answer(attempt: Attempt, raw: RawAnswer) -> None:
     """Seal and store what the provider said, before anybody looks into it. Raises `Gone`."""
     attempt.seal("answer", raw.to_json())
     attempt.state = AttemptState.ANSWERED
-    if not TokenAttempt.objects.filter(pk=attempt.pk).update(answer=attempt.answer, state=attempt.state):
+    if not type(attempt)._default_manager.filter(pk=attempt.pk).update(answer=attempt.answer, state=attempt.state):
         raise Gone
 
 
-def kept_answer(attempt: TokenAttempt) -> RawAnswer:
+def kept_answer(attempt: Attempt) -> RawAnswer:
     """The stored answer of an attempt that was interrupted after it. Raises `Unsealable`."""
     return RawAnswer.from_json(cast(dict[str, Any], attempt.unseal("answer")))
 
@@ -81,7 +81,7 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Acto
     """
     with transaction.atomic():
         credential, token = lock(attempt.token_id)
-        if lease and (token.generation != lease.generation or token.lease_owner != lease.owner):
+        if lease and has_moved_on(token, lease):
             close(attempt, AttemptState.FAILED, now, error="superseded")
             return False
         renewal = lease is not None
@@ -90,23 +90,9 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Acto
         renews = life_cycle is not None and life_cycle.can_renew(
             credential.payload, has_refresh_token=has_refresh_token
         )
-        lifetime = tokens.expires_in
-        if lifetime is None and renews:
-            lifetime = DEFAULT_LIFETIME_SECONDS
-        token.seal("access_token", tokens.access_token)
-        if tokens.refresh_token:
-            token.seal("refresh_token", tokens.refresh_token)
-        elif not renewal:
-            token.refresh_token = ""
-        token.token_type = tokens.token_type
         # RFC 6749 §5.1: a scope that is not said is the one that was asked for, or the one before.
-        token.scope = tokens.scope if tokens.scope is not None else token.scope if renewal else asked_scope(credential)
-        token.obtained_at = now
-        token.expires_at = now + timedelta(seconds=lifetime) if lifetime is not None else None
-        token.refresh_at = schedule.refresh_moment(now, lifetime) if renews and lifetime is not None else None
-        token.failures, token.last_error, token.last_error_at = 0, "", None
-        token.generation += 1
-        token.lease_owner, token.lease_until = "", None
+        scope = token.scope if renewal else asked_scope(credential)
+        swap(token, tokens, now, renews=renews, renewal=renewal, scope=scope)
         token.save()
         close(attempt, AttemptState.APPLIED, now)
         forget_older(token, now)
@@ -126,6 +112,58 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Acto
             renews_itself=renews,
         )
     return True
+
+
+def swap(token: LeasedToken, tokens: TokenSet, now: datetime, *, renews: bool, renewal: bool, scope: str) -> None:
+    """Put the new tokens into the row, which the caller has locked and saves. The lease ends with it.
+
+    A renewal without refresh token keeps the old one (RFC 6749 §6). `scope` counts where the answer names none.
+    """
+    lifetime = tokens.expires_in
+    if lifetime is None and renews:
+        lifetime = DEFAULT_LIFETIME_SECONDS
+    token.seal("access_token", tokens.access_token)
+    if tokens.refresh_token:
+        token.seal("refresh_token", tokens.refresh_token)
+    elif not renewal:
+        token.refresh_token = ""
+    token.token_type = tokens.token_type
+    token.scope = tokens.scope if tokens.scope is not None else scope
+    token.obtained_at = now
+    token.expires_at = now + timedelta(seconds=lifetime) if lifetime is not None else None
+    token.refresh_at = schedule.refresh_moment(now, lifetime) if renews and lifetime is not None else None
+    token.failures, token.last_error, token.last_error_at = 0, "", None
+    token.generation += 1
+    token.lease_owner, token.lease_until = "", None
+
+
+def note_failure(token: LeasedToken, failure: OAuthFailure, now: datetime) -> None:
+    """Put a failed renewal into the row, which the caller has locked and saves. The lease ends with it."""
+    token.failures += 1
+    token.last_error, token.last_error_at = explain.reason(failure.code, failure.description), now
+    token.refresh_at = None if failure.permanent else schedule.retry_moment(now, token.failures, failure.retry_after)
+    token.lease_owner, token.lease_until = "", None
+
+
+def note_interruption(token: LeasedToken, now: datetime, lease: Lease) -> bool:
+    """Count a renewal whose process died. True where the next one has to wait for its moment.
+
+    The first is repeated at once. One that follows other failures waits like them, so that a token at which one
+    process after another dies is no reason to call its token endpoint for ever.
+    """
+    has_to_wait = token.failures > 0
+    token.failures += 1
+    if has_to_wait:
+        token.refresh_at = schedule.retry_moment(now, token.failures, None)
+    lease.model._default_manager.filter(pk=token.pk, lease_owner=lease.owner).update(
+        failures=token.failures, refresh_at=token.refresh_at
+    )
+    return has_to_wait
+
+
+def has_moved_on(token: LeasedToken, lease: Lease) -> bool:
+    """Whether somebody else has swapped the token, or holds its lease."""
+    return token.generation != lease.generation or token.lease_owner != lease.owner
 
 
 def lock(credential_id: UUID) -> tuple[Credential, OAuthToken]:
@@ -163,14 +201,9 @@ def fail_renewal(attempt: TokenAttempt, failure: OAuthFailure, now: datetime, *,
     with transaction.atomic():
         credential, token = lock(attempt.token_id)
         close(attempt, AttemptState.FAILED, now, error=failure.code)
-        if token.generation != lease.generation or token.lease_owner != lease.owner:
+        if has_moved_on(token, lease):
             return False
-        token.failures += 1
-        token.last_error, token.last_error_at = explain.reason(failure.code, failure.description), now
-        token.refresh_at = (
-            None if failure.permanent else schedule.retry_moment(now, token.failures, failure.retry_after)
-        )
-        token.lease_owner, token.lease_until = "", None
+        note_failure(token, failure, now)
         token.save()
         if failure.permanent:
             ended = Status.NEEDS_AUTHORIZATION if failure.code == "invalid_grant" else Status.FAILED
@@ -190,28 +223,18 @@ def fail_renewal(attempt: TokenAttempt, failure: OAuthFailure, now: datetime, *,
 
 
 def interrupted(attempt: TokenAttempt, now: datetime, *, lease: Lease) -> bool:
-    """End a renewal whose process died without an answer. True where the next one has to wait for its moment.
-
-    The first is repeated at once. One that follows other failures waits like them, so that a token at which one
-    process after another dies is no reason to call its token endpoint for ever.
-    """
+    """End a renewal whose process died without an answer. True where the next one has to wait for its moment."""
     with transaction.atomic():
         _, token = lock(attempt.token_id)
         close(attempt, AttemptState.FAILED, now, error="interrupted")
-        has_to_wait = token.failures > 0
-        token.failures += 1
-        if has_to_wait:
-            token.refresh_at = schedule.retry_moment(now, token.failures, None)
-        OAuthToken.objects.filter(pk=token.pk, lease_owner=lease.owner).update(
-            failures=token.failures, refresh_at=token.refresh_at
-        )
-    return has_to_wait
+        return note_interruption(token, now, lease)
 
 
-def close(attempt: TokenAttempt, state: AttemptState, now: datetime, *, error: str = "") -> None:
+def close(attempt: Attempt, state: AttemptState, now: datetime, *, error: str = "") -> None:
     """End an attempt and erase the answer that it kept."""
     attempt.state, attempt.error, attempt.finished_at, attempt.answer = state, error[:100], now, ""
-    TokenAttempt.objects.filter(pk=attempt.pk).update(state=state, error=attempt.error, finished_at=now, answer="")
+    rows = type(attempt)._default_manager.filter(pk=attempt.pk)
+    rows.update(state=state, error=attempt.error, finished_at=now, answer="")
 
 
 def set_status(credential: Credential, status: Status, code: str, reason: str, now: datetime) -> None:

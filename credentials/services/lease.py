@@ -1,4 +1,4 @@
-"""The right to talk to a token endpoint on behalf of one credential.
+"""The right to talk to a token endpoint about one token: a credential's or a consumer's.
 
 Claimed by a conditional UPDATE: of any number of workers and web processes, one gets it. It ends by itself, so that a
 killed worker blocks nobody for long, and it is longer than any call to a token endpoint can take.
@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from credentials.models.clock import database_now
-from credentials.models.token import OAuthToken
+from credentials.models.leased import LeasedToken
 
 CALL_SECONDS = 15.0
 LEASE = timedelta(seconds=45)
@@ -25,7 +25,8 @@ LAST_MOMENT_TO_SEND = LEASE.total_seconds() - CALL_SECONDS - 5
 class Lease:
     """`generation` is the token's at the time of the claim; `claimed` is on this process's monotonic clock."""
 
-    credential_id: UUID
+    model: type[LeasedToken]
+    token_id: UUID
     generation: int
     owner: str
     claimed: float
@@ -39,20 +40,21 @@ def in_time(claimed: float) -> bool:
     return time.monotonic() - claimed < LAST_MOMENT_TO_SEND
 
 
-def claim(token: OAuthToken) -> Lease | None:
+def claim(token: LeasedToken) -> Lease | None:
     """The lease, or None where somebody else holds it or asked the token endpoint since `token` was read."""
     owner = secrets.token_hex(16)
     # Before the database's clock is read: the lease must never be thought to last longer than it does.
     claimed = time.monotonic()
     now = database_now()
     won = (
-        OAuthToken.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+        type(token)._default_manager.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
         .filter(pk=token.pk, generation=token.generation, failures=token.failures)
         .update(lease_owner=owner, lease_until=now + LEASE)
     )
-    return Lease(token.pk, token.generation, owner, claimed) if won else None
+    return Lease(type(token), token.pk, token.generation, owner, claimed) if won else None
 
 
 def release(lease: Lease) -> None:
     """Give it back. Harmless where it has passed to somebody else."""
-    OAuthToken.objects.filter(pk=lease.credential_id, lease_owner=lease.owner).update(lease_owner="", lease_until=None)
+    rows = lease.model._default_manager.filter(pk=lease.token_id, lease_owner=lease.owner)
+    rows.update(lease_owner="", lease_until=None)

@@ -1,38 +1,27 @@
-"""Renew one credential's token: under the lease, journalled, and finishing what a crash left behind."""
+"""Renew one credential's token: when it is due, and when a dead process left a renewal unfinished."""
 
-import enum
+from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
 from django.db import transaction
 
-from credentials.crypto.envelope import Unsealable
 from credentials.models import OAuthToken, TokenAttempt
 from credentials.models.clock import database_now
 from credentials.models.credential import Credential, Status
-from credentials.models.token import AttemptState, Grant
-from credentials.oauth import answer
+from credentials.models.leased import Attempt, AttemptState, Grant
+from credentials.oauth.answer import TokenSet
+from credentials.oauth.client import RawAnswer, Transport
 from credentials.oauth.errors import OAuthFailure
-from credentials.outbound import GuardedAdapter
-from credentials.services import explain, journal, lease
-from credentials.services.lease import CALL_SECONDS, Lease
+from credentials.services import explain, journal
+from credentials.services.lease import Lease
 from credentials.services.records import record
-from credentials.types.base import Material, TokenLifeCycle
+from credentials.services.renewal import Outcome, Renewal
+from credentials.types.base import Material
 from credentials.types.registry import room
 from organizations.audit import Actor
 
-
-class Outcome(enum.Enum):
-    """What came of it.
-
-    `BUSY`: another process is at it. `WAIT`: a transient failure, to be tried again at `refresh_at`. `ENDED`: only a
-    person can help.
-    """
-
-    RENEWED = enum.auto()
-    NOT_DUE = enum.auto()
-    BUSY = enum.auto()
-    WAIT = enum.auto()
-    ENDED = enum.auto()
+__all__ = ["Outcome", "end_when_expired", "refresh", "refresh_as_read"]
 
 
 def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None) -> Outcome:
@@ -50,101 +39,74 @@ def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None)
     wanted = token.generation == instead_of or (token.refresh_at is not None and token.refresh_at <= now)
     if not (wanted or orphaned):
         return Outcome.NOT_DUE
-    return work(token, actor, wanted=wanted)
+    return CredentialRenewal(token, actor).work(wanted=wanted)
 
 
 def refresh_as_read(token: OAuthToken, *, actor: Actor) -> Outcome:
     """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read."""
-    return work(token, actor, wanted=True)
+    return CredentialRenewal(token, actor).work(wanted=True)
 
 
-def work(token: OAuthToken, actor: Actor, *, wanted: bool) -> Outcome:
-    """Claim the lease, finish what was left unfinished, and renew where that is still `wanted`."""
-    claimed = lease.claim(token)
-    if claimed is None:
-        return Outcome.BUSY
-    try:
-        outcome = finish_interrupted(token, claimed, actor)
-        if outcome is not None:
-            return outcome
-        return renew(token, claimed, actor) if wanted else Outcome.NOT_DUE
-    except journal.Gone:
-        return Outcome.ENDED
-    finally:
-        lease.release(claimed)
+class CredentialRenewal(Renewal):
+    """Asks the credential's room, and tells people by the credential's status."""
 
+    def __init__(self, token: OAuthToken, actor: Actor) -> None:
+        self.token: OAuthToken = token
+        self.actor = actor
+        self.refresh_token = ""
+        self.material: Material | None = None
 
-def finish_interrupted(token: OAuthToken, claimed: Lease, actor: Actor) -> Outcome | None:
-    """Apply the answer that a dead process had stored. None where there was none: then the old token is tried again.
+    def left_unfinished(self) -> Sequence[Attempt]:
+        left = TokenAttempt.objects.filter(
+            token=self.token,
+            generation=self.token.generation,
+            grant__in=[Grant.REFRESH_TOKEN, Grant.CLIENT_CREDENTIALS],
+            authorization=None,
+            state__in=[AttemptState.STARTED, AttemptState.ANSWERED],
+        )
+        return list(left.order_by("-started_at"))
 
-    At once the first time; a token at which one process after another dies waits longer and longer.
-    """
-    left = TokenAttempt.objects.filter(
-        token=token,
-        generation=token.generation,
-        grant__in=[Grant.REFRESH_TOKEN, Grant.CLIENT_CREDENTIALS],
-        authorization=None,
-        state__in=[AttemptState.STARTED, AttemptState.ANSWERED],
-    ).order_by("-started_at")
-    outcome: Outcome | None = None
-    for attempt in left:
-        if attempt.state == AttemptState.ANSWERED and outcome is None:
-            outcome = settle(attempt, claimed, actor)
-        elif journal.interrupted(attempt, database_now(), lease=claimed):
-            outcome = outcome or Outcome.WAIT
-    return outcome
+    def can_renew(self) -> bool:
+        credential = self.token.credential
+        life_cycle = room(credential.kind).life_cycle
+        return life_cycle is not None and life_cycle.can_renew(
+            credential.payload, has_refresh_token=bool(self.token.refresh_token)
+        )
 
+    def stop_trying(self) -> None:
+        OAuthToken.objects.filter(pk=self.token.pk).update(refresh_at=None)
 
-def renew(token: OAuthToken, claimed: Lease, actor: Actor) -> Outcome:
-    """Ask the token endpoint, with the journal around the call."""
-    credential = token.credential
-    life_cycle = room(credential.kind).life_cycle
-    if life_cycle is None or not life_cycle.can_renew(credential.payload, has_refresh_token=bool(token.refresh_token)):
-        OAuthToken.objects.filter(pk=token.pk).update(refresh_at=None)
-        return Outcome.ENDED
-    grant = Grant.REFRESH_TOKEN if token.refresh_token else Grant.CLIENT_CREDENTIALS
-    attempt = journal.begin(token, grant, database_now())
-    try:
-        ask(token, credential, life_cycle, attempt, claimed)
-    except OAuthFailure as failure:
-        return after_failure(attempt, failure, claimed, actor)
-    return settle(attempt, claimed, actor)
+    def begin(self) -> Attempt:
+        grant = Grant.REFRESH_TOKEN if self.token.refresh_token else Grant.CLIENT_CREDENTIALS
+        return journal.begin(self.token, grant, database_now())
 
+    def prepare(self) -> None:
+        credential = self.token.credential
+        self.material = Material(credential.payload, credential.open_secrets())
+        self.refresh_token = str(self.token.unseal("refresh_token") or "")
 
-def ask(
-    token: OAuthToken, credential: Credential, life_cycle: TokenLifeCycle, attempt: TokenAttempt, claimed: Lease
-) -> None:
-    """One call to the token endpoint; its answer is stored and not yet looked at. Raises `OAuthFailure`."""
-    try:
-        material = Material(credential.payload, credential.open_secrets())
-        refresh_token = token.unseal("refresh_token") or ""
-    except Unsealable:
-        raise OAuthFailure("secrets_unreadable", "", permanent=True) from None
-    if not claimed.may_still_send():
-        raise OAuthFailure("timeout", "", permanent=False)
-    transport = GuardedAdapter(deadline=CALL_SECONDS)
-    try:
-        raw = life_cycle.renew(material, refresh_token=str(refresh_token), transport=transport)
-    finally:
-        transport.close()
-    journal.keep_answer(attempt, raw)
+    def request(self, transport: Transport) -> RawAnswer:
+        life_cycle = room(self.token.credential.kind).life_cycle
+        if life_cycle is None or self.material is None:
+            raise OAuthFailure("invalid_request", "", permanent=True)
+        return life_cycle.renew(self.material, refresh_token=self.refresh_token, transport=transport)
 
+    def sent_secrets(self, attempt: Attempt) -> list[str]:
+        return journal.sent_secrets(cast(TokenAttempt, attempt))
 
-def settle(attempt: TokenAttempt, claimed: Lease, actor: Actor) -> Outcome:
-    """Parse the stored answer and swap the token, or note why not."""
-    try:
-        tokens = answer.parse(journal.kept_answer(attempt), secrets=journal.sent_secrets(attempt))
-    except OAuthFailure as failure:
-        return after_failure(attempt, failure, claimed, actor)
-    except Unsealable:
-        return after_failure(attempt, OAuthFailure("secrets_unreadable", "", permanent=True), claimed, actor)
-    applied = journal.apply(attempt, tokens, database_now(), actor=actor, lease=claimed)
-    return Outcome.RENEWED if applied else Outcome.BUSY
+    def check(self, tokens: TokenSet) -> None:
+        """Whatever the credential's own token endpoint answers is its."""
 
+    def apply(self, attempt: Attempt, tokens: TokenSet, claimed: Lease) -> bool:
+        return journal.apply(
+            cast(TokenAttempt, attempt), tokens, database_now(), actor=self.actor, lease=claimed
+        )
 
-def after_failure(attempt: TokenAttempt, failure: OAuthFailure, claimed: Lease, actor: Actor) -> Outcome:
-    journal.fail_renewal(attempt, failure, database_now(), actor=actor, lease=claimed)
-    return Outcome.ENDED if failure.permanent else Outcome.WAIT
+    def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease) -> None:
+        journal.fail_renewal(cast(TokenAttempt, attempt), failure, database_now(), actor=self.actor, lease=claimed)
+
+    def interrupted(self, attempt: Attempt, claimed: Lease) -> bool:
+        return journal.interrupted(cast(TokenAttempt, attempt), database_now(), lease=claimed)
 
 
 def end_when_expired(credential: Credential, *, actor: Actor) -> bool:

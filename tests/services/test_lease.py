@@ -1,5 +1,6 @@
 """One process at a time may talk to the token endpoint on behalf of a credential."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -86,7 +87,7 @@ def test_a_process_that_was_suspended_after_its_claim_does_not_send(
         mine = claimed(token)
         assert mine is not None
         # Half a minute passes on the monotonic clock before this process goes on.
-        return lease.Lease(mine.credential_id, mine.generation, mine.owner, mine.claimed - 30)
+        return dataclasses.replace(mine, claimed=mine.claimed - 30)
 
     monkeypatch.setattr(lease, "claim", claim_and_sleep)
     assert refresh(credential.pk, actor=Actor.worker()) is Outcome.WAIT

@@ -9,7 +9,7 @@ from credentials.models import Credential
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.outbound import GuardedAdapter
-from credentials.services import refresh as service
+from credentials.services import renewal as service
 from credentials.services import schedule, sweep
 from credentials.services.refresh import Outcome, refresh
 from organizations.audit import Actor

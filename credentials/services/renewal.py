@@ -1,0 +1,151 @@
+"""How any token is renewed: under its lease, journalled, and finishing what a crash left behind.
+
+Whose token it is makes no difference to the order of the steps; `Renewal` names what does differ.
+"""
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from credentials.crypto.envelope import Unsealable
+from credentials.models.leased import Attempt, AttemptState, LeasedToken
+from credentials.oauth import answer
+from credentials.oauth.answer import TokenSet
+from credentials.oauth.client import RawAnswer, Transport
+from credentials.oauth.errors import OAuthFailure
+from credentials.outbound import GuardedAdapter
+from credentials.services import journal, lease
+from credentials.services.lease import CALL_SECONDS, Lease
+
+
+class Outcome(enum.Enum):
+    """What came of it.
+
+    `BUSY`: another process is at it. `WAIT`: a transient failure, to be tried again at `refresh_at`. `ENDED`: only a
+    person can help.
+    """
+
+    RENEWED = enum.auto()
+    NOT_DUE = enum.auto()
+    BUSY = enum.auto()
+    WAIT = enum.auto()
+    ENDED = enum.auto()
+
+
+class Renewal(ABC):
+    """One renewal of one token. The abstract methods are what differs between whose token it is."""
+
+    token: LeasedToken
+
+    @abstractmethod
+    def left_unfinished(self) -> Sequence[Attempt]:
+        """Renewals of this generation that a dead process began, the latest first."""
+
+    @abstractmethod
+    def can_renew(self) -> bool: ...
+
+    @abstractmethod
+    def stop_trying(self) -> None:
+        """Nothing can renew it: nobody needs to look at it again."""
+
+    @abstractmethod
+    def begin(self) -> Attempt:
+        """Write down that a request is about to be sent. Raises `journal.Gone`."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Open what the request carries. Raises `Unsealable`."""
+
+    @abstractmethod
+    def request(self, transport: Transport) -> RawAnswer:
+        """One call to the token endpoint. Raises `OAuthFailure`."""
+
+    @abstractmethod
+    def sent_secrets(self, attempt: Attempt) -> list[str]:
+        """What the request carried that its answer must not be quoted with."""
+
+    @abstractmethod
+    def check(self, tokens: TokenSet) -> None:
+        """Refuse an answer that is not for this token. Raises `OAuthFailure`."""
+
+    @abstractmethod
+    def apply(self, attempt: Attempt, tokens: TokenSet, claimed: Lease) -> bool:
+        """Swap the token. False where its generation has moved on. Raises `journal.Gone`."""
+
+    @abstractmethod
+    def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease) -> None:
+        """Note why not. Raises `journal.Gone`."""
+
+    @abstractmethod
+    def interrupted(self, attempt: Attempt, claimed: Lease) -> bool:
+        """End an attempt without an answer. True where the next one has to wait. Raises `journal.Gone`."""
+
+    def work(self, *, wanted: bool) -> Outcome:
+        """Claim the lease, finish what was left unfinished, and renew where that is still `wanted`."""
+        claimed = lease.claim(self.token)
+        if claimed is None:
+            return Outcome.BUSY
+        try:
+            outcome = self._finish_interrupted(claimed)
+            if outcome is not None:
+                return outcome
+            return self._renew(claimed) if wanted else Outcome.NOT_DUE
+        except journal.Gone:
+            return Outcome.ENDED
+        finally:
+            lease.release(claimed)
+
+    def _finish_interrupted(self, claimed: Lease) -> Outcome | None:
+        """Apply the answer that a dead process had stored. None where there was none: then the old token is tried again.
+
+        At once the first time; a token at which one process after another dies waits longer and longer.
+        """
+        outcome: Outcome | None = None
+        for attempt in self.left_unfinished():
+            if attempt.state == AttemptState.ANSWERED and outcome is None:
+                outcome = self._settle(attempt, claimed)
+            elif self.interrupted(attempt, claimed):
+                outcome = outcome or Outcome.WAIT
+        return outcome
+
+    def _renew(self, claimed: Lease) -> Outcome:
+        """Ask the token endpoint, with the journal around the call."""
+        if not self.can_renew():
+            self.stop_trying()
+            return Outcome.ENDED
+        attempt = self.begin()
+        try:
+            self._ask(attempt, claimed)
+        except OAuthFailure as failure:
+            return self._after_failure(attempt, failure, claimed)
+        return self._settle(attempt, claimed)
+
+    def _ask(self, attempt: Attempt, claimed: Lease) -> None:
+        """One call to the token endpoint; its answer is stored and not yet looked at. Raises `OAuthFailure`."""
+        try:
+            self.prepare()
+        except Unsealable:
+            raise OAuthFailure("secrets_unreadable", "", permanent=True) from None
+        if not claimed.may_still_send():
+            raise OAuthFailure("timeout", "", permanent=False)
+        transport = GuardedAdapter(deadline=CALL_SECONDS)
+        try:
+            raw = self.request(transport)
+        finally:
+            transport.close()
+        journal.keep_answer(attempt, raw)
+
+    def _settle(self, attempt: Attempt, claimed: Lease) -> Outcome:
+        """Parse the stored answer and swap the token, or note why not."""
+        try:
+            tokens = answer.parse(journal.kept_answer(attempt), secrets=self.sent_secrets(attempt))
+            self.check(tokens)
+        except OAuthFailure as failure:
+            return self._after_failure(attempt, failure, claimed)
+        except Unsealable:
+            return self._after_failure(attempt, OAuthFailure("secrets_unreadable", "", permanent=True), claimed)
+        return Outcome.RENEWED if self.apply(attempt, tokens, claimed) else Outcome.BUSY
+
+    def _after_failure(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease) -> Outcome:
+        self.fail(attempt, failure, claimed)
+        return Outcome.ENDED if failure.permanent else Outcome.WAIT
