@@ -1,18 +1,23 @@
 """From a credential to something a resource accepts: an authenticated request or a usable token, always fresh."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Credential, OAuthToken
 from credentials.models.clock import database_now
+from credentials.models.leased import LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
-from credentials.services import explain
+from credentials.services import consumers, explain
 from credentials.services.refresh import Outcome, end_when_expired, refresh_as_read
-from credentials.types.base import CredentialType, Material, UsableToken
+from credentials.types.base import CredentialType, Material, TokenOwner, UsableToken
 from credentials.types.registry import room
 from organizations.audit import Actor
+
+T = TypeVar("T", bound=LeasedToken)
 
 WAIT_SECONDS = 20.0  # for the one renewal that another process is making; longer than the call it makes
 FIRST_POLL, LONGEST_POLL = 0.05, 0.4  # seconds
@@ -24,12 +29,27 @@ class NeedsAuthorization(Exception):
     """Only a person can help. The message says what happened."""
 
 
+class ConsumerNotAuthenticated(Exception):
+    """There is no token of this consumer, or of this conversation. The message says what to do."""
+
+
 class Unavailable(Exception):
     """The token has ended and cannot be renewed right now. `retry_after` is in seconds."""
 
     def __init__(self, reason: str, retry_after: float) -> None:
         super().__init__(reason)
         self.retry_after = max(1.0, retry_after)
+
+
+@dataclass(frozen=True)
+class OnBehalf:
+    """Whom a bot acts for: a consumer who was authenticated before, or whoever was in this conversation."""
+
+    consumer: str | None = None
+    conversation: str | None = None
+
+
+NOBODY = OnBehalf()
 
 
 @dataclass(frozen=True)
@@ -43,12 +63,16 @@ class Ready:
     obtained_at: datetime | None = None
 
 
-def make_ready(credential: Credential, *, actor: Actor, patience: float = WAIT_SECONDS) -> Ready:
+def make_ready(
+    credential: Credential, *, actor: Actor, patience: float = WAIT_SECONDS, on_behalf: OnBehalf = NOBODY
+) -> Ready:
     """Open the secrets, with a token that lives. Waits up to `patience` seconds for a renewal.
 
-    Raises `NeedsAuthorization` and `Unavailable`.
+    Raises `NeedsAuthorization`, `ConsumerNotAuthenticated` and `Unavailable`.
     """
     authentication = room(credential.kind)
+    if authentication.token_owner is TokenOwner.CONSUMER:
+        return consumer_ready(authentication, credential, on_behalf, actor, patience)
     try:
         secrets = credential.open_secrets()
         if authentication.life_cycle is None:
@@ -72,6 +96,8 @@ def make_ready_again(credential: Credential, ready: Ready, *, actor: Actor, pati
     Others whose call was turned down meanwhile wait for that one renewal. One that has just failed is not tried again
     before its time.
     """
+    if ready.room.token_owner is not TokenOwner.CREDENTIAL:
+        return None
     until = time.monotonic() + patience
     poll = FIRST_POLL
     while ready.room.life_cycle is not None:
@@ -79,7 +105,7 @@ def make_ready_again(credential: Credential, ready: Ready, *, actor: Actor, pati
         if token is None or token.generation != ready.generation:
             break
         now = database_now()
-        if token.failures and token.refresh_at and token.refresh_at > now and not is_leased(token, now):
+        if token.failures and token.refresh_at and token.refresh_at > now and not token.is_leased_at(now):
             return None
         outcome = refresh_as_read(token, actor=actor)
         if outcome is Outcome.WAIT or outcome is Outcome.ENDED:
@@ -96,36 +122,66 @@ def make_ready_again(credential: Credential, ready: Ready, *, actor: Actor, pati
     return again if again.generation != ready.generation else None
 
 
+def consumer_ready(
+    authentication: CredentialType, credential: Credential, on_behalf: OnBehalf, actor: Actor, patience: float
+) -> Ready:
+    """With the token of the consumer that the bot names, kept for the whole account."""
+    if not on_behalf.consumer:
+        raise ConsumerNotAuthenticated("name the consumer on whose behalf it happens")
+    subject = on_behalf.consumer
+    not_authenticated = ConsumerNotAuthenticated("this consumer is not authenticated: hand their tokens over anew")
+    found = living(
+        lambda: consumers.find(credential.account_id, subject),
+        lambda token: consumers.refresh_as_read(token, actor=actor),
+        lambda: not_authenticated,
+        patience,
+    )
+    try:
+        usable = UsableToken(str(found.unseal("access_token")), found.token_type, found.scope or None)
+    except Unsealable:
+        raise not_authenticated from None
+    consumers.note_use(found)
+    return Ready(authentication, Material(credential.payload, {}, usable), found.expires_at, found.generation)
+
+
 def living_token(credential: Credential, actor: Actor, patience: float) -> OAuthToken:
+    """The credential's own token."""
+    return living(
+        lambda: OAuthToken.objects.filter(pk=credential.pk).first(),
+        lambda token: refresh_as_read(token, actor=actor),
+        lambda: needs_authorization(credential, actor),
+        patience,
+    )
+
+
+def living(
+    read: Callable[[], T | None], renew: Callable[[T], Outcome], hopeless: Callable[[], Exception], patience: float
+) -> T:
     """The token, renewed first if it has ended. Everybody else waits for that one renewal and reads what it brought.
 
     A token that still lives is served even where an early renewal failed. One that was obtained while this waited is
-    served however short it lives: nothing fresher is to be had.
+    served however short it lives: nothing fresher is to be had. Raises what `hopeless` says where nothing renews it.
     """
     until = time.monotonic() + patience
     poll = FIRST_POLL
     found: int | None = None
     while True:
-        token = OAuthToken.objects.filter(pk=credential.pk).first()
+        token = read()
         now = database_now()
         if token is not None:
             found = token.generation if found is None else found
             if token.lives_at(now + LEEWAY) or (token.access_token and token.generation > found):
                 return token
         if token is None or token.refresh_at is None:
-            raise needs_authorization(credential, actor)
-        if token.failures and token.refresh_at > now and not is_leased(token, now):
+            raise hopeless()
+        if token.failures and token.refresh_at > now and not token.is_leased_at(now):
             raise Unavailable(token.last_error, (token.refresh_at - now).total_seconds())
-        outcome = refresh_as_read(token, actor=actor)
+        outcome = renew(token)
         if outcome is Outcome.BUSY or outcome is Outcome.NOT_DUE:
             if time.monotonic() + poll >= until:
                 raise Unavailable("the token is being renewed", 2.0)
             time.sleep(poll)
             poll = min(poll * 1.5, LONGEST_POLL)
-
-
-def is_leased(token: OAuthToken, now: datetime) -> bool:
-    return token.lease_until is not None and token.lease_until >= now
 
 
 def needs_authorization(credential: Credential, actor: Actor) -> NeedsAuthorization:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from credentials.services import exchange, refresh, sweep
+from credentials.services import consumers, exchange, refresh, sweep
 from organizations.audit import Actor
 
 
@@ -21,6 +21,11 @@ def take_up_exchange(authorization_id: str) -> None:
 @shared_task(name="credentials.tasks.refresh_token")
 def refresh_token(credential_id: str) -> None:
     refresh.refresh(UUID(credential_id), actor=Actor.worker())
+
+
+@shared_task(name="credentials.tasks.refresh_consumer_token")
+def refresh_consumer_token(token_id: str) -> None:
+    consumers.refresh(UUID(token_id), actor=Actor.worker())
 
 
 @shared_task(name="credentials.tasks.sweep")

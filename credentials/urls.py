@@ -1,8 +1,8 @@
 """The pages of an organization's credentials."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from credentials.views import authorize, delete, detail, edit, integrations, listing
+from credentials.views import authorize, delete, detail, edit, identity_provider, integrations, listing
 from credentials.wizard import views as wizard
 
 app_name = "credentials"
@@ -12,6 +12,11 @@ CREDENTIAL = f"{ORGANIZATION}/credentials/<uuid:credential_id>"
 INTEGRATION = f"{ORGANIZATION}/integrations/<uuid:integration_id>"
 
 urlpatterns = [
+    re_path(
+        r"^accounts/(?P<number>[0-9]{1,20})/identity-provider/$",
+        identity_provider.identity_provider,
+        name="identity-provider",
+    ),
     path(f"{ORGANIZATION}/credentials/", listing.listing, name="list"),
     path(f"{ORGANIZATION}/credentials/add/", wizard.first, name="add"),
     path(f"{ORGANIZATION}/credentials/add/<uuid:draft_id>/<slug:slug>/", wizard.step, name="add-step"),

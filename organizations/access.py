@@ -100,6 +100,22 @@ def enter(user: AbstractBaseUser | AnonymousUser, organization_id: uuid.UUID | s
     return access
 
 
+def enter_account(user: AbstractBaseUser | AnonymousUser, number: str, action: Action) -> Access:
+    """Let a person into an account to do `action`, through an organization of it where their role allows that.
+
+    Raises `Http404` for anybody who is in none of its organizations, and `Refused` where every role is too small.
+    """
+    memberships = Membership.objects.select_related("user", "organization__account").filter(
+        user_id=user.pk or 0, user__is_active=True, organization__account__number=number
+    )
+    inside = [Access(each.user, each.organization, Role(each.role)) for each in memberships]
+    if not inside:
+        raise Http404("There is no such account, or you do not belong to it.")
+    access = next((each for each in inside if each.may(action)), inside[0])
+    access.require(action)
+    return access
+
+
 def authorize(by: Access | audit.Actor, organization: Organization, action: Action) -> audit.Actor:
     """Who is answerable for a service call in `organization`.
 

@@ -86,6 +86,9 @@ def forbidden_imports(module: str, source: str) -> set[str]:
     return wrong
 
 
+# A constraint of the database can only spell the kind that it is about.
+DECIDES_BY_KIND = {"credentials.models.credential": 1}
+
 MODULES = dict(modules())
 EVERY_MODULE = pytest.mark.parametrize("module", MODULES)
 
@@ -103,7 +106,7 @@ def test_a_module_has_at_most_three_hundred_lines(module: str) -> None:
 @EVERY_MODULE
 def test_nothing_outside_the_rooms_decides_by_kind(module: str) -> None:
     if not within(module, ["credentials.types"]):
-        assert decisions_by_kind(MODULES[module]) == []
+        assert len(decisions_by_kind(MODULES[module])) == DECIDES_BY_KIND.get(module, 0)
 
 
 @EVERY_MODULE

@@ -10,7 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from credentials.api.authentication import challenge
-from credentials.runtime import NeedsAuthorization, Unavailable
+from credentials.oauth.errors import OAuthFailure
+from credentials.oauth.id_token import InvalidIdToken
+from credentials.runtime import ConsumerNotAuthenticated, NeedsAuthorization, Unavailable
+from credentials.services import explain
+from credentials.services.consumers import WrongHandOver
+from credentials.services.identity_provider import NoIdentityProvider
 from credentials.services.variables import MissingVariable, UnsafeValue
 from credentials.types.base import NoToken
 from credentials.types.registry import UnknownType
@@ -54,6 +59,17 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
             return not_found(request)
         case NeedsAuthorization():
             return answer(HTTPStatus.CONFLICT, "needs_authorization", sentence(str(error)))
+        case ConsumerNotAuthenticated():
+            return answer(HTTPStatus.CONFLICT, "consumer_not_authenticated", sentence(str(error)))
+        case NoIdentityProvider():
+            detail = "The account has no consumer identity provider. An administrator sets it up."
+            return answer(HTTPStatus.CONFLICT, "no_identity_provider", detail)
+        case WrongHandOver():
+            return unprocessable("invalid_request", str(error))
+        case InvalidIdToken():
+            return unprocessable("invalid_id_token", str(error))
+        case OAuthFailure():
+            return refused_by_provider(error)
         case Unavailable():
             return unavailable(str(error), error.retry_after)
         case OperationalError() | InterfaceError():
@@ -73,6 +89,17 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
             return unprocessable("unknown_type", "This version of Bot Accounts does not know the credential's type.")
     logger.error("A request to the API failed", exc_info=error)
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side.")
+
+
+PROVIDER_RETRY_SECONDS = 5.0
+
+
+def refused_by_provider(failure: OAuthFailure) -> HttpResponse:
+    """What the identity provider said to a hand-over: final, or worth another try."""
+    why = explain.reason(failure.code, failure.description)
+    if failure.permanent:
+        return unprocessable("hand_over_refused", sentence(why))
+    return unavailable(why, failure.retry_after or PROVIDER_RETRY_SECONDS)
 
 
 def unprocessable(error: str, detail: str) -> HttpResponse:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, WrapValidator
+from pydantic import ConfigDict, Field, WrapValidator, model_validator
 
 from credentials.models.credential import Status
 from credentials.services.variables import Value
@@ -31,6 +31,41 @@ class Request(Schema):
 
     conversation: ConversationId = None
     consumer: ConsumerId = None
+
+
+class ConsumerHandOver(Schema):
+    """Either `code` and `redirect_uri` (Code flow) or `id_token` (Implicit flow)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: Annotated[str | None, Field(max_length=4000)] = None
+    redirect_uri: Annotated[str | None, Field(max_length=2000, description="The one that the code was issued to.")] = (
+        None
+    )
+    code_verifier: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9._~-]{43,128}$", description="With PKCE (RFC 7636).")
+    ] = None
+    id_token: Annotated[str | None, Field(max_length=16_384)] = None
+    nonce: Annotated[
+        str | None, Field(min_length=1, max_length=255, description="Has to be the one in the ID token.")
+    ] = None
+
+    @model_validator(mode="after")
+    def is_one_of_both(self) -> "ConsumerHandOver":
+        if (self.code is None) == (self.id_token is None):
+            raise ValueError("send either a code or an id_token")
+        if self.code is not None and self.redirect_uri is None:
+            raise ValueError("a code comes with the redirect_uri that it was issued to")
+        if self.id_token is not None and (self.redirect_uri or self.code_verifier):
+            raise ValueError("an id_token comes without redirect_uri and code_verifier")
+        return self
+
+
+class ConsumerAnswer(Schema):
+    """`consumer` is what later calls name. `expires_at`: when the token ends, unless it renews itself."""
+
+    consumer: str
+    expires_at: datetime | None
 
 
 class TokenRequest(Request):

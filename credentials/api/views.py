@@ -14,14 +14,19 @@ from credentials.api.authentication import ServiceTokenAuthentication
 from credentials.api.schemas import (
     CallAnswer,
     CallRequest,
+    ConsumerAnswer,
+    ConsumerHandOver,
     CredentialAnswer,
     CredentialList,
     ErrorAnswer,
+    Request,
     TokenAnswer,
     TokenRequest,
 )
 from credentials.models import ApiIntegration, Credential
+from credentials.runtime import NOBODY, OnBehalf
 from credentials.services.call import call
+from credentials.services.consumers import CodeHandOver, hand_over_code, hand_over_id_token
 from credentials.services.use import hand_out_token
 from organizations.audit import Actor
 from organizations.models import ServiceToken
@@ -56,6 +61,10 @@ ABOUT_A_ROW = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNA
 def caller(request: HttpRequest) -> ServiceToken:
     token: ServiceToken = request.auth  # type: ignore[attr-defined]
     return token
+
+
+def on_behalf(body: Request | None) -> OnBehalf:
+    return OnBehalf(body.consumer, body.conversation) if body else NOBODY
 
 
 def credentials_of(request: HttpRequest) -> QuerySet[Credential]:
@@ -121,17 +130,38 @@ def get_credential(request: HttpRequest, credential_id: UUID) -> Mapping[str, An
 def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None = None) -> Mapping[str, Any]:
     """A token that a resource accepts now, renewed first if need be.
 
-    409 `needs_authorization`: only a person can help. 422 `no_token`: the type has none.
+    409 `needs_authorization`: only a person can help. 409 `consumer_not_authenticated`: only the consumer can.
+    422 `no_token`: the type has none.
     503 `temporarily_unavailable`: ask again after `Retry-After` seconds.
     """
     credential = find_credential(request, credential_id)
-    handed_out = hand_out_token(credential, actor=Actor.for_service_token(caller(request)))
+    handed_out = hand_out_token(credential, actor=Actor.for_service_token(caller(request)), on_behalf=on_behalf(body))
     return {
         "access_token": handed_out.token.access_token,
         "token_type": handed_out.token.token_type,
         "expires_at": handed_out.expires_at,
         "scope": handed_out.token.scope,
     }
+
+
+@api.post(
+    "consumers",
+    response=answers(ConsumerAnswer, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE),
+    operation_id="hand_over_consumer",
+    tags=["consumers"],
+)
+def hand_over(request: HttpRequest, body: ConsumerHandOver) -> Mapping[str, Any]:
+    """Take over a consumer who has signed in at the brand's site: their ID token is verified, their tokens are kept.
+
+    Calls of every bot of the account then name the consumer. 422 `invalid_id_token`, `hand_over_refused`.
+    """
+    organization, actor = caller(request).organization, Actor.for_service_token(caller(request))
+    if body.code is not None:
+        given = CodeHandOver(body.code, body.redirect_uri or "", body.code_verifier)
+        token = hand_over_code(organization, given, nonce=body.nonce, actor=actor)
+    else:
+        token = hand_over_id_token(organization, body.id_token or "", nonce=body.nonce, actor=actor)
+    return {"consumer": token.subject, "expires_at": token.expires_at}
 
 
 @api.post(
@@ -154,7 +184,8 @@ def call_integration(request: HttpRequest, integration_id: UUID, body: CallReque
     if integration is None:
         raise Http404
     variables = body.variables if body else {}
-    result = call(integration, variables, actor=Actor.for_service_token(caller(request)))
+    actor = Actor.for_service_token(caller(request))
+    result = call(integration, variables, actor=actor, on_behalf=on_behalf(body))
     return {
         "success": result.success,
         "status": result.status,

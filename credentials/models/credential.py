@@ -9,7 +9,6 @@ from django.db.models.functions import Lower
 
 from credentials.crypto.fields import EncryptedField, SealedModel
 
-
 # The one kind of which an account has at most one credential, over all its organizations. The database holds it, so
 # that no two organizations can add one at the same moment; `CredentialType.one_per_account` says the same of the room.
 ONCE_PER_ACCOUNT = "consumer_pre_authentication"

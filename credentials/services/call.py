@@ -16,7 +16,7 @@ from credentials.models import ApiIntegration, Credential, TokenAttempt
 from credentials.models.clock import database_now
 from credentials.oauth.errors import redact
 from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, guarded_session
-from credentials.runtime import Ready
+from credentials.runtime import NOBODY, OnBehalf, Ready
 from credentials.services import variables
 from credentials.services.lease import CALL_SECONDS
 from credentials.services.use import ask_for_renewal, note_use
@@ -104,19 +104,21 @@ def prepare(integration: ApiIntegration, values: Mapping[str, Value]) -> Prepare
     )
 
 
-def call(integration: ApiIntegration, values: Mapping[str, Value], *, actor: Actor) -> CallResult:
+def call(
+    integration: ApiIntegration, values: Mapping[str, Value], *, actor: Actor, on_behalf: OnBehalf = NOBODY
+) -> CallResult:
     """One call: 20 seconds in all, up to 3 retries inside that time, success is 200 or 201.
 
     `integration` comes with its organization and credential loaded. Raises what `prepare` and `runtime.make_ready`
     raise; everything that the other side does becomes a result.
     """
-    return _call(integration, values, actor)[0]
+    return _call(integration, values, actor, on_behalf)[0]
 
 
 def send_test(access: Access, integration: ApiIntegration, values: Mapping[str, Value]) -> CallResult:
     """The same for a person who tries it out, without the secrets that a talkative resource repeats in its answer."""
     actor = authorize(access, integration.organization, Action.CALL_INTEGRATIONS)
-    result, ready = _call(integration, values, actor)
+    result, ready = _call(integration, values, actor, NOBODY)
     if ready is None:
         return result
     secrets = _secrets_of(ready)
@@ -127,11 +129,15 @@ def send_test(access: Access, integration: ApiIntegration, values: Mapping[str, 
     )
 
 
-def _call(integration: ApiIntegration, values: Mapping[str, Value], actor: Actor) -> tuple[CallResult, Ready | None]:
+def _call(
+    integration: ApiIntegration, values: Mapping[str, Value], actor: Actor, on_behalf: OnBehalf
+) -> tuple[CallResult, Ready | None]:
     started = time.monotonic()
     deadline = started + TOTAL_SECONDS
     prepared, credential = prepare(integration, values), integration.credential
-    ready = runtime.make_ready(credential, actor=actor, patience=TOTAL_SECONDS) if credential else None
+    ready = None
+    if credential:
+        ready = runtime.make_ready(credential, actor=actor, patience=TOTAL_SECONDS, on_behalf=on_behalf)
     _note(integration, credential, actor)
     answer, attempts, renewed = Answer(error="timeout"), 0, False
     while attempts <= RETRIES and (left := deadline - time.monotonic()) > 0:

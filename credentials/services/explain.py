@@ -130,6 +130,21 @@ EXPLANATIONS: dict[str, Explanation] = {
         "the stored secrets cannot be opened with the configured keys",
         "Choose Edit and enter the secrets again, or ask the operator to restore the missing key.",
     ),
+    "keys_unavailable": Explanation(
+        "The identity provider's keys cannot be had",
+        "the keys by which ID tokens are verified could not be had",
+        "Check the JWKS endpoint or the JWT public key of the account's identity provider.",
+    ),
+    "invalid_id_token": Explanation(
+        "The ID token was not accepted",
+        "the identity provider's ID token was not accepted",
+        "Compare the settings of the account's identity provider with its own.",
+    ),
+    "another_consumer": Explanation(
+        "Another consumer answered",
+        "the identity provider answered for another consumer",
+        "Ask the consumer to sign in again.",
+    ),
 }
 SAME_AS = {
     "temporarily_unavailable": "server_error",

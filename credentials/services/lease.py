@@ -47,7 +47,8 @@ def claim(token: LeasedToken) -> Lease | None:
     claimed = time.monotonic()
     now = database_now()
     won = (
-        type(token)._default_manager.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+        type(token)
+        ._default_manager.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
         .filter(pk=token.pk, generation=token.generation, failures=token.failures)
         .update(lease_owner=owner, lease_until=now + LEASE)
     )

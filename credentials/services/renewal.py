@@ -96,7 +96,7 @@ class Renewal(ABC):
             lease.release(claimed)
 
     def _finish_interrupted(self, claimed: Lease) -> Outcome | None:
-        """Apply the answer that a dead process had stored. None where there was none: then the old token is tried again.
+        """Apply the answer that a dead process had stored. None without one: then the old token is tried again.
 
         At once the first time; a token at which one process after another dies waits longer and longer.
         """

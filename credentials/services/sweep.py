@@ -3,13 +3,21 @@
 The database is the truth: everything that is to be done is found here by queries whose cost follows what is due.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import Q
 
-from credentials.models import Authorization, Credential, Draft, OAuthToken, TokenAttempt
+from credentials.models import (
+    Authorization,
+    ConsumerToken,
+    ConsumerTokenAttempt,
+    Credential,
+    Draft,
+    OAuthToken,
+    TokenAttempt,
+)
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
@@ -20,15 +28,21 @@ from organizations.audit import Actor
 
 BATCH = 500
 JOURNAL_KEPT = timedelta(days=30)
+# After its token has ended, for a consumer for whom nobody asks.
+CONSUMER_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class Work:
-    """What calls a token endpoint, by id: codes to exchange, exchanges to take up, tokens to renew."""
+    """What calls a token endpoint, by id: codes to exchange, exchanges to take up, tokens to renew.
+
+    `consumers` are consumers' tokens whose renewal a dead process left unfinished.
+    """
 
     exchanges: list[UUID]
     interrupted: list[UUID]
     renewals: list[UUID]
+    consumers: list[UUID] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ def find() -> Work:
         exchanges=list(received.values_list("pk", flat=True)[:BATCH]),
         interrupted=list(interrupted.values_list("pk", flat=True)[:BATCH]),
         renewals=due_renewals(),
+        consumers=list(ConsumerToken.objects.filter(lease_until__lt=now).values_list("pk", flat=True)[:BATCH]),
     )
 
 
@@ -70,6 +85,8 @@ def spread(work: Work) -> None:
         wake.take_up(authorization_id)
     for credential_id in work.renewals:
         wake.refresh(credential_id)
+    for token_id in work.consumers:
+        wake.refresh_consumer(token_id)
 
 
 def tidy() -> Tidied:
@@ -95,8 +112,12 @@ def end_expired() -> int:
 
 
 def delete_old() -> int:
-    """Drafts that nobody finished, and old entries of the journal."""
+    """Drafts that nobody finished, old entries of the journal, and tokens of consumers who did not come back."""
     now = database_now()
     drafts, _ = Draft.objects.filter(expires_at__lt=now).delete()
     attempts, _ = TokenAttempt.objects.filter(finished_at__lt=now - JOURNAL_KEPT).delete()
-    return drafts + attempts
+    renewals, _ = ConsumerTokenAttempt.objects.filter(finished_at__lt=now - JOURNAL_KEPT).delete()
+    long_ago = now - CONSUMER_KEPT
+    unused = Q(last_used_at__isnull=True) | Q(last_used_at__lt=long_ago)
+    consumers, _ = ConsumerToken.objects.filter(unused, expires_at__lt=long_ago).delete()
+    return drafts + attempts + renewals + consumers

@@ -25,9 +25,9 @@ class HandedOut:
     expires_at: datetime | None
 
 
-def hand_out_token(credential: Credential, *, actor: Actor) -> HandedOut:
-    """A usable token. Raises `NoToken`, `runtime.NeedsAuthorization`, `runtime.Unavailable`."""
-    ready = runtime.make_ready(credential, actor=actor)
+def hand_out_token(credential: Credential, *, actor: Actor, on_behalf: runtime.OnBehalf = runtime.NOBODY) -> HandedOut:
+    """A usable token. Raises `NoToken`, `runtime.NeedsAuthorization`, `ConsumerNotAuthenticated`, `Unavailable`."""
+    ready = runtime.make_ready(credential, actor=actor, on_behalf=on_behalf)
     token = ready.room.token(ready.material)
     with transaction.atomic():
         note_use(credential)

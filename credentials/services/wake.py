@@ -24,6 +24,11 @@ def refresh(credential_id: UUID) -> None:
     _send("credentials.tasks.refresh_token", credential_id)
 
 
+def refresh_consumer(token_id: UUID) -> None:
+    """The renewal of a consumer's token was interrupted."""
+    _send("credentials.tasks.refresh_consumer_token", token_id)
+
+
 def _send(task: str, row_id: UUID) -> None:
     try:
         current_app.send_task(task, args=[str(row_id)], ignore_result=True)

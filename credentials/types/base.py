@@ -3,6 +3,7 @@
 A room sees plain values (`Material`), never a model: it can be read and tested without a database.
 """
 
+import enum
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,14 +25,16 @@ class RoomForm(forms.Form):
     """The form of one wizard step, and of a part of the edit page.
 
     `advanced` fields hide behind "Advanced". `secret` fields are write-only: `configured` names those for which a value
-    is stored, and leaving one of these blank keeps what is stored.
+    is stored, and leaving one of these blank keeps what is stored. `redirect_uri` is the one that belongs to the
+    credential, for a form that has to compare what was entered with it.
     """
 
     advanced: ClassVar[tuple[str, ...]] = ()
     secret: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *args: Any, configured: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, configured: Sequence[str] = (), redirect_uri: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.redirect_uri = redirect_uri
         self.configured_fields = tuple(name for name in self.secret if name in configured)
         self.advanced_fields = self.advanced
         for name in self.configured_fields:
@@ -130,12 +133,27 @@ class TokenLifeCycle(ABC):
     def requested_scope(self, payload: Values) -> str: ...
 
 
+class TokenOwner(enum.Enum):
+    """Whose token a request carries. The latter two take it from the account's consumer identity provider."""
+
+    CREDENTIAL = enum.auto()
+    CONSUMER = enum.auto()
+    CONVERSATION = enum.auto()
+
+
 class CredentialType(ABC):
-    """One authentication type of the specification."""
+    """One authentication type of the specification.
+
+    `one_per_account`: there is at most one in all organizations of an account. `shared_callback`: its redirect URI is
+    the account's, not one of its own.
+    """
 
     kind: ClassVar[str]
     label: ClassVar[str]
     icon: ClassVar[str]
+    token_owner: ClassVar[TokenOwner] = TokenOwner.CREDENTIAL
+    one_per_account: ClassVar[bool] = False
+    shared_callback: ClassVar[bool] = False
     life_cycle: ClassVar[TokenLifeCycle | None] = None
 
     def first_step_fields(self) -> dict[str, forms.Field]:
@@ -181,6 +199,11 @@ class CredentialType(ABC):
     @abstractmethod
     def token(self, material: Material) -> UsableToken:
         """What the token endpoint of the bots' API hands out. Raises `NoToken`."""
+
+    @property
+    def uses_identity_provider(self) -> bool:
+        """Whether it is of no use before the account has a consumer identity provider."""
+        return self.token_owner is not TokenOwner.CREDENTIAL
 
     @property
     def final_action(self) -> str:

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_GET
 
 from credentials.models import Credential
 from credentials.services import explain
-from credentials.services.addresses import redirect_uri
+from credentials.services.addresses import shown_redirect_uri
 from credentials.services.delete import usages
 from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
-from credentials.views.presentation import present, problem_of
+from credentials.views.presentation import missing_identity_provider, present, problem_of
 from organizations.access import Access, in_organization
 from organizations.models import AuditEntry
 from organizations.policies import Action
@@ -35,6 +35,10 @@ WORDS = {
     "token.obtained": "Access token obtained",
     "token.refreshed": "Access token renewed",
     "token.refresh_failed": "Renewing the access token failed",
+    "challenge.created": "A bot asked for a consumer to be authenticated",
+    "challenge.started": "A consumer went to sign in",
+    "challenge.succeeded": "A consumer was authenticated",
+    "challenge.failed": "Authenticating a consumer failed",
     "token.served": "Access token handed to a bot",
 }
 
@@ -65,8 +69,8 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
     context = {
         "access": access,
         "credential": view,
-        "problem": problem_of(credential, view),
-        "redirect_uri": redirect_uri(credential.pk) if asks_for_consent(credential) else "",
+        "problem": problem_of(credential, view) or missing_identity_provider(access, credential),
+        "redirect_uri": uri_of(credential),
         "usages": used_by,
         "activity": [event(entry) for entry in history(credential)],
         "can_manage": view.can_manage,
@@ -78,12 +82,17 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
     return render(request, "credentials/detail.html", context)
 
 
-def asks_for_consent(credential: Credential) -> bool:
+def uri_of(credential: Credential) -> str:
+    """What is registered as the redirect URI at the resource or the identity provider; "" where nothing is."""
     try:
-        life_cycle = room(credential.kind).life_cycle
+        authentication = room(credential.kind)
     except UnknownType:
-        return False
-    return life_cycle is not None and life_cycle.needs_consent(credential.payload)
+        return ""
+    life_cycle = authentication.life_cycle
+    asks_for_consent = life_cycle is not None and life_cycle.needs_consent(credential.payload)
+    if not asks_for_consent and not authentication.shared_callback:
+        return ""
+    return shown_redirect_uri(authentication, credential.pk, credential.organization.account.number)
 
 
 def usage_list(access: Access, credential: Credential) -> list[Usage]:

@@ -15,6 +15,7 @@ from credentials.browser import begin_authorization, go_to
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Credential
 from credentials.services.add import NameTaken
+from credentials.services.addresses import shown_redirect_uri
 from credentials.services.edit import EditedMeanwhile, SecretsNeeded, edit
 from credentials.types.base import RoomForm
 from credentials.types.registry import UnknownType, room
@@ -71,6 +72,8 @@ def make_form(credential: Credential, request: HttpRequest) -> forms.Form:
     kwargs: dict[str, Any] = {}
     if issubclass(kind, RoomForm):
         kwargs["configured"] = kind.secret if credential.secrets else ()
+        number = credential.organization.account.number
+        kwargs["redirect_uri"] = shown_redirect_uri(room(credential.kind), credential.pk, number)
     if request.method == "POST":
         return kind(request.POST, request.FILES, **kwargs)
     entered = room(credential.kind).entered(credential.payload)

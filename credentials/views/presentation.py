@@ -10,6 +10,7 @@ from django.utils import timezone
 from credentials.models import Credential, OAuthToken
 from credentials.models.credential import Status
 from credentials.services import explain
+from credentials.services.identity_provider import is_missing
 from credentials.types.base import Fact
 from credentials.types.registry import UnknownType, room
 from organizations.access import Access
@@ -143,6 +144,7 @@ class Problem:
     action_label: str = ""
     action_url: str = ""
     method: str = "post"
+    tone: str = ""
 
 
 def problem_of(credential: Credential, view: CredentialView) -> Problem | None:
@@ -157,4 +159,22 @@ def problem_of(credential: Credential, view: CredentialView) -> Problem | None:
         action_label="Authorize" if view.authorize_url else "Edit",
         action_url=view.authorize_url or view.edit_url,
         method="post" if view.authorize_url else "get",
+    )
+
+
+def missing_identity_provider(access: Access, credential: Credential) -> Problem | None:
+    """What a credential for consumers needs of the account, and where an administrator sets it up."""
+    if not is_missing(credential):
+        return None
+    may = access.may(Action.MANAGE_ACCOUNT)
+    return Problem(
+        title="The account has no identity provider yet",
+        what_happened="Consumers' tokens come from the identity provider of your account, and none is set up.",
+        what_to_do="Set it up with what the identity provider's own settings say."
+        if may
+        else "Ask an administrator to set it up.",
+        action_label="Set up the identity provider" if may else "",
+        action_url=reverse("credentials:identity-provider", args=[access.organization.account.number]) if may else "",
+        method="get",
+        tone="warn",
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from credentials.types.base import CredentialType, Step
-from credentials.types.registry import UnknownType, room
+from credentials.types.registry import UnknownType, room, rooms
 
 FIRST = Step("basics", "Name and type")
 
@@ -58,3 +58,8 @@ class Flow:
             for position in range(len(self.steps))
         ]
         return [Progress(entry.label, state) for entry, state in zip(self.steps, states, strict=True)]
+
+
+def only_step_types() -> list[str]:
+    """The types that ask for nothing after the first step."""
+    return [each.kind for each in rooms() if not each.first_step_fields() and not each.steps({})]

@@ -14,12 +14,13 @@ from django.views.decorators.http import require_http_methods
 
 from credentials.browser import begin_authorization, go_to
 from credentials.models import Credential
-from credentials.services.add import NameTaken, add, name_is_taken
-from credentials.services.addresses import redirect_uri
+from credentials.services.add import AlreadyInAccount, NameTaken, add, name_is_taken, taken_in_account
+from credentials.services.addresses import shown_redirect_uri
+from credentials.services.identity_provider import is_missing
 from credentials.types.base import RoomForm, Step
 from credentials.wizard import drafts
 from credentials.wizard.drafts import Entered
-from credentials.wizard.flow import FIRST, Flow
+from credentials.wizard.flow import FIRST, Flow, only_step_types
 from credentials.wizard.forms import BasicsForm
 from organizations.access import Access, in_organization
 from organizations.policies import Action
@@ -51,16 +52,16 @@ def step(request: HttpRequest, access: Access, draft_id: UUID, slug: str) -> Htt
         return redirect(step_url(access, entered, FIRST))
     if request.method == "POST":
         return take(request, access, entered, current)
-    return show(request, access, entered, current, blank_form(entered, current, check="check" in request.GET))
+    return show(request, access, entered, current, blank_form(access, entered, current, check="check" in request.GET))
 
 
 def take(request: HttpRequest, access: Access, entered: Entered, current: Step) -> HttpResponseBase:
     """Keep what was entered, whatever it is, and go where the pressed button leads."""
-    form = bound_form(request, entered, current)
+    form = bound_form(request, access, entered, current)
     if "back" in request.POST:
         keep_raw(entered, current, form)
         return redirect(step_url(access, entered, entered.flow.previous(current) or FIRST))
-    if form is not None and (not form.is_valid() or not name_is_free(access, form)):
+    if form is not None and (not form.is_valid() or not is_free(access, form)):
         keep_raw(entered, current, form)
         return show(request, access, entered, current, replaced_form(entered, current, form))
     entered.keep(current.slug, cleaned_values(entered, current, form), valid=True)
@@ -78,12 +79,15 @@ def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpRespon
         credential = add(
             access, credential_id=entered.draft.pk, name=values["name"], kind=values["kind"], entered=values
         )
-    except NameTaken:
+    except (NameTaken, AlreadyInAccount):
         return redirect(f"{step_url(access, entered, FIRST)}?check")
     drafts.discard(entered)
     if entered.flow.room and entered.flow.room.life_cycle:
         return begin_authorization(request, access, credential)
     messages.success(request, f"The credential “{credential.name}” was saved.")
+    if is_missing(credential):
+        # Its page says what is still to be done, and where.
+        return go_to(request, reverse("credentials:detail", args=[access.organization.pk, credential.pk]))
     return go_to(request, reverse("credentials:list", args=[access.organization.pk]))
 
 
@@ -109,8 +113,10 @@ def show(
             "count": len(flow.steps),
         },
         "form": form,
-        "redirect_uri": redirect_uri(entered.draft.pk) if entered and current.shows_redirect_uri else "",
+        "redirect_uri": shown_uri(access, entered) if entered and current.shows_redirect_uri else "",
         "action_label": flow.action_label(current),
+        # Types that end here: with scripts, choosing one of them says so on the button.
+        "last_for": " ".join(only_step_types()) if current == FIRST else "",
         "back": flow.previous(current) is not None,
         "cancel_url": reverse("credentials:list", args=[organization_id]),
         # A draft that has not been stored yet has no address of its own.
@@ -121,6 +127,11 @@ def show(
     return render(request, "credentials/wizard/step.html", context)
 
 
+def shown_uri(access: Access, entered: Entered) -> str:
+    chosen = entered.flow.room
+    return shown_redirect_uri(chosen, entered.draft.pk, access.organization.account.number) if chosen else ""
+
+
 def step_url(access: Access, entered: Entered, step: Step) -> str:
     return reverse(STEP_URL, args=[access.organization.pk, entered.draft.pk, step.slug])
 
@@ -129,29 +140,29 @@ def form_class(current: Step) -> type[forms.Form] | None:
     return BasicsForm if current == FIRST else current.form
 
 
-def make_form(entered: Entered, current: Step, **kwargs: Any) -> forms.Form | None:
+def make_form(access: Access, entered: Entered, current: Step, **kwargs: Any) -> forms.Form | None:
     kind = form_class(current)
     if kind is None:
         return None
     if issubclass(kind, RoomForm):
         stored = entered.values(current.slug)
         kwargs["configured"] = [name for name in kind.secret if stored.get(name)]
+        kwargs["redirect_uri"] = shown_uri(access, entered)
     return kind(**kwargs)
 
 
-def bound_form(request: HttpRequest, entered: Entered, current: Step) -> forms.Form | None:
-    return make_form(entered, current, data=request.POST, files=request.FILES)
+def bound_form(request: HttpRequest, access: Access, entered: Entered, current: Step) -> forms.Form | None:
+    return make_form(access, entered, current, data=request.POST, files=request.FILES)
 
 
-def blank_form(entered: Entered, current: Step, *, check: bool) -> forms.Form | None:
+def blank_form(access: Access, entered: Entered, current: Step, *, check: bool) -> forms.Form | None:
     """The form with what was entered before, which is put to the proof at once where `check` says so."""
     stored = entered.values(current.slug)
     if not check:
-        return make_form(entered, current, initial=stored)
-    form = make_form(entered, current, data=stored)
-    if isinstance(form, BasicsForm):
-        form.full_clean()
-        form.add_error("name", NAME_TAKEN)
+        return make_form(access, entered, current, initial=stored)
+    form = make_form(access, entered, current, data=stored)
+    if form is not None and form.is_valid():
+        is_free(access, form)
     return form
 
 
@@ -167,11 +178,15 @@ def replaced_form(entered: Entered, current: Step, refused: forms.Form) -> forms
 NAME_TAKEN = "There is already a credential of this name in the organization."
 
 
-def name_is_free(access: Access, form: forms.Form) -> bool:
-    if isinstance(form, BasicsForm) and name_is_taken(access, form.cleaned_data["name"]):
+def is_free(access: Access, form: forms.Form) -> bool:
+    """Whether the organization can have a credential of this name and the account one of this type."""
+    if not isinstance(form, BasicsForm):
+        return True
+    if name_is_taken(access, form.cleaned_data["name"]):
         form.add_error("name", NAME_TAKEN)
-        return False
-    return True
+    if said := taken_in_account(access, form.cleaned_data.get("kind", "")):
+        form.add_error("kind", said)
+    return not form.errors
 
 
 def keep_raw(entered: Entered, current: Step, form: forms.Form | None) -> None:

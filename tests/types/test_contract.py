@@ -16,7 +16,7 @@ TOKEN = UsableToken("canary-access-token", "bearer", "read")
 
 def material(sample: Sample) -> Material:
     payload, secrets = sample.room.split(sample.entered())
-    return Material(payload, secrets, TOKEN if sample.room.life_cycle else None)
+    return Material(payload, secrets, TOKEN if sample.room.life_cycle or sample.room.uses_identity_provider else None)
 
 
 def test_every_type_has_a_sample_of_each_variant() -> None:
@@ -47,7 +47,7 @@ def test_an_unknown_kind_has_no_room(kind: str) -> None:
 
 @EVERY_SAMPLE
 def test_what_a_person_enters_is_accepted(sample: Sample) -> None:
-    assert sample.entered()
+    assert sample.entered() or not sample.steps
 
 
 @EVERY_SAMPLE
@@ -82,7 +82,7 @@ def test_advanced_and_secret_fields_are_fields_of_the_form(sample: Sample) -> No
 @EVERY_SAMPLE
 def test_secrets_go_into_the_sealed_part_alone(sample: Sample) -> None:
     payload, secrets = sample.room.split(sample.entered())
-    assert sample.secret_values()
+    assert sample.secret_values() or not sample.secrets
     for value in sample.secret_values():
         assert value in secrets.values()
         assert value not in json.dumps(payload)

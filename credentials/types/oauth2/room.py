@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from django import forms
 
 from credentials.oauth import client as oauth
 from credentials.oauth.client import Client, RawAnswer, Transport
-from credentials.types.base import CredentialType, Decorator, Fact, Material, Step, TokenLifeCycle, UsableToken, Values
+from credentials.types.base import Fact, Material, Step, TokenLifeCycle, Values
+from credentials.types.bearer import CarriesToken
 from credentials.types.oauth2.forms import BASIC, BODY, parse_parameters
 from credentials.types.oauth2.grants import GRANTS, Grant
 
@@ -95,7 +95,7 @@ class OAuth2LifeCycle(TokenLifeCycle):
         return str(payload.get("scope", ""))
 
 
-class OAuth2(CredentialType):
+class OAuth2(CarriesToken):
     """OAuth 2.0 (RFC 6749), the token sent as a bearer token (RFC 6750 §2.1)."""
 
     kind = "oauth2"
@@ -150,18 +150,3 @@ class OAuth2(CredentialType):
 
     def invalidates(self, before: Values, after: Values, *, replaced: Sequence[str]) -> bool:
         return bool(replaced) or any(before.get(name, "") != after.get(name, "") for name in BINDING_FIELDS)
-
-    def authenticator(self, material: Material) -> requests.auth.AuthBase:
-        token = self.token(material)
-        return Decorator({"Authorization": f"{token.token_type} {token.access_token}"})
-
-    def attached(self, material: Material) -> list[str]:
-        return [f"Authorization: {self.token(material).token_type} ••••"]
-
-    def token(self, material: Material) -> UsableToken:
-        token = material.token
-        if token is None:
-            raise LookupError("An OAuth 2.0 credential was used before it had a token.")
-        # RFC 6749 §7.1: the type is case-insensitive. Resources are stricter, so it is sent as RFC 6750 spells it.
-        token_type = "Bearer" if token.token_type.lower() == "bearer" else token.token_type
-        return UsableToken(token.access_token, token_type, token.scope)
