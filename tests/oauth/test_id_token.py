@@ -173,7 +173,9 @@ def test_weak_and_foreign_keys_of_a_set_are_left_out() -> None:
     weak, secret = key("weak", size=1024), JWK.generate(kty="oct", size=256, kid="s")
     encrypting = {**json.loads(key("enc").export_public()), "use": "enc"}
     rubbish: list[object] = [None, 7, {"kty": "RSA"}, {"kty": "RSA", "n": "!", "e": "!"}, encrypting]
-    mixed = json.dumps({"keys": [json.loads(weak.export_public()), json.loads(secret.export()), *rubbish, *jwks()["keys"]]})
+    mixed = json.dumps(
+        {"keys": [json.loads(weak.export_public()), json.loads(secret.export()), *rubbish, *jwks()["keys"]]}
+    )
     keys = keys_from_jwks(mixed)
     assert [each.get("kid") for each in keys.keys] == ["key-1"]
     with pytest.raises(UnusableKeys):

@@ -35,7 +35,12 @@ def public_pem(signer: JWK) -> str:
 
 
 def id_token(
-    issuer: str, *, signer: JWK | None = None, algorithm: str = "RS256", header: dict[str, Any] | None = None, **claims: Any
+    issuer: str,
+    *,
+    signer: JWK | None = None,
+    algorithm: str = "RS256",
+    header: dict[str, Any] | None = None,
+    **claims: Any,
 ) -> str:
     """Signed; a claim that is None is left out, a header member too."""
     signer = signer or key()
