@@ -11,7 +11,7 @@ from credentials.models import Credential, OAuthToken
 from credentials.models.clock import database_now
 from credentials.models.leased import LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
-from credentials.services import consumers, explain
+from credentials.services import challenges, consumers, explain
 from credentials.services.refresh import Outcome, end_when_expired, refresh_as_read
 from credentials.types.base import CredentialType, Material, TokenOwner, UsableToken
 from credentials.types.registry import room
@@ -73,6 +73,8 @@ def make_ready(
     authentication = room(credential.kind)
     if authentication.token_owner is TokenOwner.CONSUMER:
         return consumer_ready(authentication, credential, on_behalf, actor, patience)
+    if authentication.token_owner is TokenOwner.CONVERSATION:
+        return conversation_ready(authentication, credential, on_behalf)
     try:
         secrets = credential.open_secrets()
         if authentication.life_cycle is None:
@@ -142,6 +144,23 @@ def consumer_ready(
         raise not_authenticated from None
     consumers.note_use(found)
     return Ready(authentication, Material(credential.payload, {}, usable), found.expires_at, found.generation)
+
+
+def conversation_ready(authentication: CredentialType, credential: Credential, on_behalf: OnBehalf) -> Ready:
+    """With the token of this one conversation. When it has ended the consumer is challenged again."""
+    if not on_behalf.conversation:
+        raise ConsumerNotAuthenticated("name the conversation in which it happens")
+    found = challenges.of_conversation(credential, on_behalf.conversation)
+    ends = found.token_expires_at if found else None
+    if found is None or ends is None or ends <= database_now() + LEEWAY:
+        raise ConsumerNotAuthenticated("nobody is authenticated in this conversation: ask for a challenge")
+    if on_behalf.consumer and on_behalf.consumer != found.authenticated_subject:
+        raise ConsumerNotAuthenticated("another consumer than this one is authenticated in this conversation")
+    try:
+        usable = UsableToken(str(found.unseal("access_token")), found.token_type, found.scope or None)
+    except Unsealable:
+        raise ConsumerNotAuthenticated("the consumer's token cannot be opened: ask for a challenge") from None
+    return Ready(authentication, Material(credential.payload, {}, usable), ends)
 
 
 def living_token(credential: Credential, actor: Actor, patience: float) -> OAuthToken:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from credentials.services import consumers, exchange, refresh, sweep
+from credentials.services import challenge_exchange, consumers, exchange, refresh, sweep
 from organizations.audit import Actor
 
 
@@ -26,6 +26,11 @@ def refresh_token(credential_id: str) -> None:
 @shared_task(name="credentials.tasks.refresh_consumer_token")
 def refresh_consumer_token(token_id: str) -> None:
     consumers.refresh(UUID(token_id), actor=Actor.worker())
+
+
+@shared_task(name="credentials.tasks.exchange_challenge")
+def exchange_challenge(challenge_id: str) -> None:
+    challenge_exchange.exchange(UUID(challenge_id))
 
 
 @shared_task(name="credentials.tasks.sweep")

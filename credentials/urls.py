@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from credentials.views import authorize, delete, detail, edit, identity_provider, integrations, listing
+from credentials.views import authorize, consumer, delete, detail, edit, identity_provider, integrations, listing
 from credentials.wizard import views as wizard
 
 app_name = "credentials"
@@ -12,6 +12,9 @@ CREDENTIAL = f"{ORGANIZATION}/credentials/<uuid:credential_id>"
 INTEGRATION = f"{ORGANIZATION}/integrations/<uuid:integration_id>"
 
 urlpatterns = [
+    re_path(r"^consumer/(?P<handle>[A-Za-z0-9_-]{20,128})/$", consumer.link, name="consumer-link"),
+    path("consumer/result/<uuid:challenge_id>/", consumer.result, name="consumer-result"),
+    re_path(r"^callback/(?P<number>[0-9]{1,20})/redirectedCode/?$", consumer.callback, name="consumer-callback"),
     re_path(
         r"^accounts/(?P<number>[0-9]{1,20})/identity-provider/$",
         identity_provider.identity_provider,

@@ -39,8 +39,13 @@ def _parser() -> argparse.ArgumentParser:
     register.add_argument("--grant", choices=["authorization-code", "client-credentials"], required=True)
     register.add_argument("--client-id", default="", help="instead of a random one")
     register.add_argument("--client-secret", default="", help="instead of a random one")
+    register.add_argument("--id-tokens", action="store_true", help="it may ask who the person is (scope openid)")
     register.add_argument("--json", action="store_true")
     register.set_defaults(run=_register)
+
+    person = commands.add_parser("add-person", help="one more person, with the sample person's password")
+    person.add_argument("--username", required=True)
+    person.set_defaults(run=_add_person)
 
     revoke = commands.add_parser("revoke-user-grants", help="take back what people granted: their tokens stop at once")
     revoke.add_argument("--username", default="", help="this person's only")
@@ -109,6 +114,7 @@ def _register(options: argparse.Namespace) -> int:
             owner=User.objects.get(username=SAMPLE_USERNAME),
             client_id=options.client_id,
             client_secret=options.client_secret,
+            id_tokens=options.id_tokens,
         )
     except ValidationError as refused:
         _say("\n".join(refused.messages), sys.stderr)
@@ -118,6 +124,14 @@ def _register(options: argparse.Namespace) -> int:
     else:
         _say(f"client id:     {registered.client_id}\nclient secret: {registered.client_secret}")
     return 0
+
+
+def _add_person(options: argparse.Namespace) -> None:
+    from django.contrib.auth.models import User
+
+    from botaccounts.sandbox import SAMPLE_PASSWORD
+
+    User.objects.create_user(options.username, password=SAMPLE_PASSWORD)
 
 
 def _revoke_user_grants(options: argparse.Namespace) -> None:

@@ -21,11 +21,18 @@ class Registered:
 
 
 def register(
-    *, name: str, grant: str, redirect_uris: str, owner: Any, client_id: str = "", client_secret: str = ""
+    *,
+    name: str,
+    grant: str,
+    redirect_uris: str,
+    owner: Any,
+    client_id: str = "",
+    client_secret: str = "",
+    id_tokens: bool = False,
 ) -> Registered:
     """Register a confidential client for `grant` (one of GRANTS); `redirect_uris` are separated by spaces.
 
-    An id and a secret are made where none is given. Raises ValidationError where the toolkit refuses the combination.
+    An id and a secret are made where none is given. With `id_tokens` it may ask for the scope openid. Raises ValidationError where the toolkit refuses the combination.
     """
     registered = Registered(
         name=name,
@@ -41,6 +48,7 @@ def register(
         client_type=Application.CLIENT_CONFIDENTIAL,
         authorization_grant_type=registered.grant,
         redirect_uris=registered.redirect_uris,
+        algorithm=Application.RS256_ALGORITHM if id_tokens else Application.NO_ALGORITHM,
         user=owner,
     )
     application.full_clean()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import environ
 
+from botaccounts.sandbox.signing import signing_key
+
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 env = environ.FileAwareEnv()
@@ -90,6 +92,7 @@ OAUTH2_PROVIDER = {
         "read": "See your orders",
         "write": "Place orders in your name",
         "offline": "Keep access while you are away (a refresh token)",
+        "openid": "Know who you are (an ID token)",
     },
     "DEFAULT_SCOPES": ["read", "write", "offline"],
     "ACCESS_TOKEN_EXPIRE_SECONDS": env.int("SANDBOX_ACCESS_TOKEN_SECONDS", 300),
@@ -98,6 +101,9 @@ OAUTH2_PROVIDER = {
     "REFRESH_TOKEN_REUSE_PROTECTION": True,
     "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 0,
     "PKCE_REQUIRED": True,
+    # It is an identity provider too: ID tokens for applications that were registered for them.
+    "OIDC_ENABLED": True,
+    "OIDC_RSA_PRIVATE_KEY": signing_key(Path(DATABASES["default"]["NAME"]).with_suffix(".pem")),
     "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "client_credentials", "refresh_token"],
     "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
     "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,

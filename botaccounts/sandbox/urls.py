@@ -12,6 +12,13 @@ oauth_patterns = [
         toolkit.OAuthServerMetadataView.as_view(),
         name="oauth-server-metadata",
     ),
+    path(
+        ".well-known/openid-configuration",
+        toolkit.ConnectDiscoveryInfoView.as_view(),
+        name="oidc-connect-discovery-info",
+    ),
+    path("o/.well-known/jwks.json", toolkit.JwksInfoView.as_view(), name="jwks-info"),
+    path("o/userinfo/", toolkit.UserInfoView.as_view(), name="user-info"),
     path("o/authorize/", views.Authorize.as_view(), name="authorize"),
     path("o/token/", views.Token.as_view(), name="token"),
     path("o/revoke_token/", toolkit.RevokeTokenView.as_view(), name="revoke-token"),

@@ -14,6 +14,7 @@ from credentials.oauth.errors import OAuthFailure
 from credentials.oauth.id_token import InvalidIdToken
 from credentials.runtime import ConsumerNotAuthenticated, NeedsAuthorization, Unavailable
 from credentials.services import explain
+from credentials.services.challenges import NoChallenge, NotConfigured, WrongConfirmation
 from credentials.services.consumers import WrongHandOver
 from credentials.services.identity_provider import NoIdentityProvider
 from credentials.services.variables import MissingVariable, UnsafeValue
@@ -61,6 +62,12 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
             return answer(HTTPStatus.CONFLICT, "needs_authorization", sentence(str(error)))
         case ConsumerNotAuthenticated():
             return answer(HTTPStatus.CONFLICT, "consumer_not_authenticated", sentence(str(error)))
+        case NotConfigured():
+            return answer(HTTPStatus.CONFLICT, "not_configured", sentence(str(error)))
+        case NoChallenge():
+            return unprocessable("no_challenge", "A credential of this type is not authenticated by a consumer's link.")
+        case WrongConfirmation():
+            return unprocessable("wrong_confirmation", "This is not the code that the consumer's page shows.")
         case NoIdentityProvider():
             detail = "The account has no consumer identity provider. An administrator sets it up."
             return answer(HTTPStatus.CONFLICT, "no_identity_provider", detail)

@@ -68,6 +68,47 @@ class ConsumerAnswer(Schema):
     expires_at: datetime | None
 
 
+class ChallengeRequest(Schema):
+    """`subject`: whom the bot expects; somebody else gets no token. `confirm`: the consumer types a code to the bot."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    conversation: Annotated[str, Field(min_length=1, max_length=255)]
+    subject: Annotated[str | None, Field(min_length=1, max_length=255)] = None
+    confirm: bool = False
+
+
+class ChallengeLink(Schema):
+    """The link to send to the consumer. It works once, until `expires_at`."""
+
+    id: UUID
+    url: str
+    expires_at: datetime
+
+
+class ChallengeAnswer(Schema):
+    """How a challenge stands."""
+
+    id: UUID
+    conversation: str
+    status: str = Field(
+        description="waiting, started, received, exchanging, unconfirmed (the consumer has a code for the bot), "
+        "succeeded, failed"
+    )
+    error: str | None = Field(description="Why it failed, in a word: expired, access_denied, wrong_subject, …")
+    reason: str = Field(description="The same as a sentence; empty when there is nothing to say.")
+    consumer: str | None = Field(description="Who signed in, where the identity provider says so.")
+    token_expires_at: datetime | None
+
+
+class Confirmation(Schema):
+    """What the consumer typed in the chat."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: Annotated[str, Field(min_length=1, max_length=20)]
+
+
 class TokenRequest(Request):
     """May be left out altogether."""
 

@@ -5,20 +5,19 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query
 
 from credentials.api import errors
 from credentials.api.authentication import ServiceTokenAuthentication
+from credentials.api.caller import ABOUT_A_ROW, answers, caller, credentials_of, find_credential
+from credentials.api.consumer_views import router
 from credentials.api.schemas import (
     CallAnswer,
     CallRequest,
-    ConsumerAnswer,
-    ConsumerHandOver,
     CredentialAnswer,
     CredentialList,
-    ErrorAnswer,
     Request,
     TokenAnswer,
     TokenRequest,
@@ -26,10 +25,8 @@ from credentials.api.schemas import (
 from credentials.models import ApiIntegration, Credential
 from credentials.runtime import NOBODY, OnBehalf
 from credentials.services.call import call
-from credentials.services.consumers import CodeHandOver, hand_over_code, hand_over_id_token
 from credentials.services.use import hand_out_token
 from organizations.audit import Actor
-from organizations.models import ServiceToken
 
 
 class Api(NinjaAPI):
@@ -49,33 +46,8 @@ api = Api(
 )
 
 
-def answers(schema: Any, *refusals: int) -> dict[int, Any]:
-    """The statuses of a call, for OpenAPI."""
-    always = (HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return {HTTPStatus.OK: schema} | dict.fromkeys((*always, *refusals), ErrorAnswer)
-
-
-ABOUT_A_ROW = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def caller(request: HttpRequest) -> ServiceToken:
-    token: ServiceToken = request.auth  # type: ignore[attr-defined]
-    return token
-
-
 def on_behalf(body: Request | None) -> OnBehalf:
     return OnBehalf(body.consumer, body.conversation) if body else NOBODY
-
-
-def credentials_of(request: HttpRequest) -> QuerySet[Credential]:
-    return Credential.objects.filter(organization_id=caller(request).organization_id)
-
-
-def find_credential(request: HttpRequest, credential_id: UUID) -> Credential:
-    credential = credentials_of(request).select_related("organization").filter(pk=credential_id).first()
-    if credential is None:
-        raise Http404
-    return credential
 
 
 def shown(credential: Credential) -> Mapping[str, Any]:
@@ -145,26 +117,6 @@ def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None =
 
 
 @api.post(
-    "consumers",
-    response=answers(ConsumerAnswer, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE),
-    operation_id="hand_over_consumer",
-    tags=["consumers"],
-)
-def hand_over(request: HttpRequest, body: ConsumerHandOver) -> Mapping[str, Any]:
-    """Take over a consumer who has signed in at the brand's site: their ID token is verified, their tokens are kept.
-
-    Calls of every bot of the account then name the consumer. 422 `invalid_id_token`, `hand_over_refused`.
-    """
-    organization, actor = caller(request).organization, Actor.for_service_token(caller(request))
-    if body.code is not None:
-        given = CodeHandOver(body.code, body.redirect_uri or "", body.code_verifier)
-        token = hand_over_code(organization, given, nonce=body.nonce, actor=actor)
-    else:
-        token = hand_over_id_token(organization, body.id_token or "", nonce=body.nonce, actor=actor)
-    return {"consumer": token.subject, "expires_at": token.expires_at}
-
-
-@api.post(
     "integrations/{uuid:integration_id}/call",
     response=answers(CallAnswer, *ABOUT_A_ROW),
     operation_id="call_integration",
@@ -194,3 +146,6 @@ def call_integration(request: HttpRequest, integration_id: UUID, body: CallReque
         "attempts": result.attempts,
         "error": result.error or None,
     }
+
+
+api.add_router("", router)

@@ -1,6 +1,7 @@
 """The rows. One module a concept; a model knows how to seal its own secrets and nothing about protocols."""
 
 from credentials.models.authorization import Authorization
+from credentials.models.challenge import ConsumerChallenge
 from credentials.models.consumer import ConsumerToken, ConsumerTokenAttempt
 from credentials.models.credential import Credential
 from credentials.models.draft import Draft
@@ -12,6 +13,7 @@ from credentials.models.token import OAuthToken, TokenAttempt
 __all__ = [
     "ApiIntegration",
     "Authorization",
+    "ConsumerChallenge",
     "ConsumerIdentityProvider",
     "ConsumerToken",
     "ConsumerTokenAttempt",

@@ -21,6 +21,11 @@ def account_callback(number: str) -> str:
     return f"{settings.PUBLIC_URL}/callback/{number}/redirectedCode"
 
 
+def consumer_link(handle: str) -> str:
+    """What a bot sends to a consumer."""
+    return f"{settings.PUBLIC_URL}{reverse('credentials:consumer-link', args=[handle])}"
+
+
 def shown_redirect_uri(authentication: CredentialType, credential_id: UUID, account_number: str) -> str:
     """What a person copies while adding or looking at a credential of this type."""
     return account_callback(account_number) if authentication.shared_callback else redirect_uri(credential_id)

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
-from credentials.models import ConsumerIdentityProvider, ConsumerToken, Credential
+from credentials.models import ConsumerChallenge, ConsumerIdentityProvider, ConsumerToken, Credential
+from credentials.models.challenge import ChallengeStatus
 from credentials.oauth.client import Client
 from credentials.oauth.issuer import IssuerMetadata, ask_issuer
 from credentials.outbound import GuardedAdapter
@@ -35,6 +36,10 @@ FIELDS = (
 ENDPOINTS = ("authorization_endpoint", "token_endpoint")
 # Consumers' tokens were issued by this issuer to this client.
 BINDING = ("issuer", "client_id")
+
+
+# A consumer under way to the provider before must not end up with the one after.
+UNFINISHED = (ChallengeStatus.STARTED, ChallengeStatus.RECEIVED, ChallengeStatus.EXCHANGING)
 
 
 class NoIdentityProvider(Exception):
@@ -139,5 +144,8 @@ def origin(url: str) -> str:
 
 def forget_consumers(account: Account) -> int:
     """Stored refresh tokens never travel to a new host. Consumers are handed over anew; how many were forgotten."""
+    ConsumerChallenge.objects.filter(account=account, status__in=UNFINISHED).update(
+        status=ChallengeStatus.FAILED, error="changed", code="", verifier="", answer="", access_token=""
+    )
     _, by_model = ConsumerToken.objects.filter(account=account).delete()
     return by_model.get(ConsumerToken._meta.label, 0)

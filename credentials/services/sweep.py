@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from credentials.models import (
     Authorization,
+    ConsumerChallenge,
     ConsumerToken,
     ConsumerTokenAttempt,
     Credential,
@@ -19,9 +20,10 @@ from credentials.models import (
     TokenAttempt,
 )
 from credentials.models.authorization import AuthorizationStatus
+from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
-from credentials.services import refresh, wake
+from credentials.services import challenges, refresh, wake
 from credentials.services.authorize import give_up
 from credentials.services.lease import LEASE
 from organizations.audit import Actor
@@ -36,13 +38,15 @@ CONSUMER_KEPT = timedelta(days=30)
 class Work:
     """What calls a token endpoint, by id: codes to exchange, exchanges to take up, tokens to renew.
 
-    `consumers` are consumers' tokens whose renewal a dead process left unfinished.
+    `consumers` are consumers' tokens whose renewal a dead process left unfinished; `challenges` are consumers' codes,
+    waiting or interrupted.
     """
 
     exchanges: list[UUID]
     interrupted: list[UUID]
     renewals: list[UUID]
     consumers: list[UUID] = field(default_factory=list)
+    challenges: list[UUID] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,15 @@ def find() -> Work:
         interrupted=list(interrupted.values_list("pk", flat=True)[:BATCH]),
         renewals=due_renewals(),
         consumers=list(ConsumerToken.objects.filter(lease_until__lt=now).values_list("pk", flat=True)[:BATCH]),
+        challenges=due_challenges(),
     )
+
+
+def due_challenges() -> list[UUID]:
+    """Consumers' codes that nobody has exchanged yet, and exchanges whose worker died."""
+    interrupted = Q(status=ChallengeStatus.EXCHANGING, claimed_at__lt=database_now() - LEASE)
+    waiting = ConsumerChallenge.objects.filter(Q(status=ChallengeStatus.RECEIVED) | interrupted).order_by("expires_at")
+    return list(waiting.values_list("pk", flat=True)[:BATCH])
 
 
 def due_renewals() -> list[UUID]:
@@ -87,11 +99,26 @@ def spread(work: Work) -> None:
         wake.refresh(credential_id)
     for token_id in work.consumers:
         wake.refresh_consumer(token_id)
+    for challenge_id in work.challenges:
+        wake.challenge(challenge_id)
 
 
 def tidy() -> Tidied:
     """Everything that needs no call to anybody."""
-    return Tidied(abandoned=give_up_abandoned(), expired=end_expired(), deleted=delete_old())
+    abandoned = give_up_abandoned() + give_up_challenges()
+    return Tidied(abandoned=abandoned, expired=end_expired(), deleted=delete_old())
+
+
+def give_up_challenges() -> int:
+    """Links that nobody followed to the end. What has ended of others goes too: a token is kept while it lives."""
+    now = database_now()
+    ConsumerChallenge.objects.filter(token_expires_at__lt=now).exclude(access_token="").update(access_token="")
+    waiting = (ChallengeStatus.WAITING, ChallengeStatus.STARTED, ChallengeStatus.UNCONFIRMED)
+    rows = ConsumerChallenge.objects.filter(status__in=waiting, expires_at__lt=now)
+    return sum(
+        challenges.give_up(each, "expired", expected=ChallengeStatus(each.status))
+        for each in rows.select_related("credential__organization")[:BATCH]
+    )
 
 
 def give_up_abandoned() -> int:
@@ -120,4 +147,9 @@ def delete_old() -> int:
     long_ago = now - CONSUMER_KEPT
     unused = Q(last_used_at__isnull=True) | Q(last_used_at__lt=long_ago)
     consumers, _ = ConsumerToken.objects.filter(unused, expires_at__lt=long_ago).delete()
-    return drafts + attempts + renewals + consumers
+    challenged, _ = (
+        ConsumerChallenge.objects.filter(created_at__lt=now - JOURNAL_KEPT)
+        .exclude(status=ChallengeStatus.SUCCEEDED, token_expires_at__gt=now)
+        .delete()
+    )
+    return drafts + attempts + renewals + consumers + challenged

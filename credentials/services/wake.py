@@ -29,6 +29,11 @@ def refresh_consumer(token_id: UUID) -> None:
     _send("credentials.tasks.refresh_consumer_token", token_id)
 
 
+def challenge(challenge_id: UUID) -> None:
+    """A consumer's code is waiting to be exchanged."""
+    _send("credentials.tasks.exchange_challenge", challenge_id)
+
+
 def _send(task: str, row_id: UUID) -> None:
     try:
         current_app.send_task(task, args=[str(row_id)], ignore_result=True)

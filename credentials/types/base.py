@@ -133,6 +133,20 @@ class TokenLifeCycle(ABC):
     def requested_scope(self, payload: Values) -> str: ...
 
 
+class Challenge(ABC):
+    """How a type sends a consumer to sign in during a conversation."""
+
+    @abstractmethod
+    def client_id(self, payload: Values) -> str:
+        """Who asks (RFC 6749 §2.2), as the identity provider knows us."""
+
+    @abstractmethod
+    def authorization_url(
+        self, payload: Values, *, redirect_uri: str, state: str, verifier: str | None, nonce: str
+    ) -> str:
+        """Where to send the consumer (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1)."""
+
+
 class TokenOwner(enum.Enum):
     """Whose token a request carries. The latter two take it from the account's consumer identity provider."""
 
@@ -154,6 +168,7 @@ class CredentialType(ABC):
     token_owner: ClassVar[TokenOwner] = TokenOwner.CREDENTIAL
     one_per_account: ClassVar[bool] = False
     shared_callback: ClassVar[bool] = False
+    challenge: ClassVar[Challenge | None] = None
     life_cycle: ClassVar[TokenLifeCycle | None] = None
 
     def first_step_fields(self) -> dict[str, forms.Field]:

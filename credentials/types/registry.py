@@ -1,6 +1,7 @@
 """The table of authentication types, in the order in which the dialog offers them."""
 
 from credentials.types.base import CredentialType
+from credentials.types.consumer_authentication import ConsumerAuthentication
 from credentials.types.consumer_pre_authentication import ConsumerPreAuthentication
 from credentials.types.oauth2 import OAuth2
 
@@ -12,6 +13,7 @@ class UnknownType(LookupError):
 TYPES: dict[str, CredentialType] = {
     "oauth2": OAuth2(),
     "consumer_pre_authentication": ConsumerPreAuthentication(),
+    "consumer_authentication": ConsumerAuthentication(),
 }
 
 

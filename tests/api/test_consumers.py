@@ -25,6 +25,7 @@ from tests.support.people import Cast
 from tests.support.tokens import at_once
 
 pytestmark = pytest.mark.django_db
+FIRST = "canary-consumer-1"
 NOBODY_ASKS = {"code": "a-code", "redirect_uri": "https://brand.example/back"}
 
 
@@ -53,7 +54,7 @@ def pre_authentication(organization: Organization) -> Credential:
     return made
 
 
-def answer_of(idp: ConsumerIdentityProvider, access_token: str = "canary-consumer-1", **members: Any) -> Answer:
+def answer_of(idp: ConsumerIdentityProvider, access_token: str = FIRST, **members: Any) -> Answer:
     claims = members.pop("claims", {})
     return token_answer(
         access_token, **{"refresh_token": "canary-refresh-1", "id_token": id_token(idp.issuer, **claims), **members}

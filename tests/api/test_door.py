@@ -213,6 +213,9 @@ def test_openapi_describes_every_call_and_needs_no_token(client: Client) -> None
         ("post", "/api/v1/credentials/{credential_id}/token"),
         ("post", "/api/v1/integrations/{integration_id}/call"),
         ("post", "/api/v1/consumers"),
+        ("post", "/api/v1/credentials/{credential_id}/challenges"),
+        ("get", "/api/v1/challenges/{challenge_id}"),
+        ("post", "/api/v1/challenges/{challenge_id}/confirm"),
     }
     for calls in described["paths"].values():
         for call in calls.values():

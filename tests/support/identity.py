@@ -13,7 +13,7 @@ from organizations.models import Account
 from tests.support.lying_server import LyingServer, json_answer
 
 CLIENT_ID = "brand-client"
-CLIENT_SECRET = "canary-idp-client-secret"  # noqa: S105
+CLIENT_SECRET = "canary-idp-client-secret"
 ALICE, BOB = "alice@brand.example", "bob@brand.example"
 
 

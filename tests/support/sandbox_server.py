@@ -73,11 +73,18 @@ class Sandbox:
         return done.stdout
 
     def register_application(
-        self, name: str = "Bot Accounts", *, redirect_uri: str = "", grant: Grant = "authorization-code"
+        self,
+        name: str = "Bot Accounts",
+        *,
+        redirect_uri: str = "",
+        grant: Grant = "authorization-code",
+        id_tokens: bool = False,
     ) -> Application:
         arguments = ["register", "--name", name, "--grant", grant, "--json"]
         if redirect_uri:
             arguments += ["--redirect-uri", redirect_uri]
+        if id_tokens:
+            arguments.append("--id-tokens")
         registered = json.loads(self.command(*arguments))
         return Application(registered["client_id"], registered["client_secret"])
 

@@ -23,6 +23,7 @@ class Sample:
     secrets: Sequence[str] = ()
     labels: Sequence[str] = ()
     final_action: str = "Save"
+    redirect_uri: str = "https://bots.example.com/oauth2/callback/6c2a/"
 
     def __str__(self) -> str:
         return self.title
@@ -35,7 +36,8 @@ class Sample:
         """The bound form of a step; `changes` replace what is posted."""
         step = next(step for step in self.room.steps(self.first) if step.slug == slug)
         assert step.form is not None
-        return step.form({**self.steps[slug], **changes}, configured=configured)
+        posted = {**self.steps[slug], **changes}
+        return step.form(posted, configured=configured, redirect_uri=self.redirect_uri)
 
     def entered(self) -> dict[str, Any]:
         """The cleaned values of all steps together, as the wizard hands them to `split`."""

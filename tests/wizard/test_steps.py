@@ -33,7 +33,7 @@ def options(dialog: Dialog, name: str) -> list[str]:
 def test_the_first_step_asks_for_name_authentication_type_and_grant_type(dialog: Dialog) -> None:
     assert "Add Credentials" in words(dialog.page)
     assert labels(dialog) == ["Name", "Authentication Type", "Grant Type"]
-    assert options(dialog, "kind")[:2] == ["OAuth 2.0", "Consumer Pre-Authentication"]
+    assert options(dialog, "kind")[:3] == ["OAuth 2.0", "Consumer Pre-Authentication", "Consumer Authentication"]
     assert options(dialog, "grant_type") == ["Authorization Code", "Client Credentials"]
     assert "A descriptive name." in words(dialog.page)
     assert buttons(dialog) == ["Next", "Cancel"]
