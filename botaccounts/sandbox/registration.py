@@ -32,7 +32,8 @@ def register(
 ) -> Registered:
     """Register a confidential client for `grant` (one of GRANTS); `redirect_uris` are separated by spaces.
 
-    An id and a secret are made where none is given. With `id_tokens` it may ask for the scope openid. Raises ValidationError where the toolkit refuses the combination.
+    An id and a secret are made where none is given. With `id_tokens` it may ask for the scope openid.
+    Raises ValidationError where the toolkit refuses the combination.
     """
     registered = Registered(
         name=name,

@@ -49,7 +49,10 @@ def link(request: HttpRequest, handle: str) -> HttpResponseBase:
         "asks": challenge.credential.organization.account.name,
         "at": provider.display_name if provider else "",
     }
-    return quiet(render(request, "credentials/consumer/link.html", context))
+    response = render(request, "credentials/consumer/link.html", context)
+    # Not `no-referrer`: a browser then sends its form with the origin "null", which is nobody's.
+    response["Referrer-Policy"] = "same-origin"
+    return response
 
 
 def begin(request: HttpRequest, handle: str) -> HttpResponseBase:

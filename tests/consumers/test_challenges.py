@@ -203,7 +203,7 @@ def test_the_preview_of_a_link_never_uses_it_up(bot: Caller, credential: Credent
         assert Client().head(path).status_code == 200
     assert "Golden Gate Travel" in page.content.decode()
     assert "Brand sign-in" in page.content.decode()
-    assert (page["Referrer-Policy"], "no-store" in page["Cache-Control"]) == ("no-referrer", True)
+    assert (page["Referrer-Policy"], "no-store" in page["Cache-Control"]) == ("same-origin", True)
     assert ConsumerChallenge.objects.get().status == ChallengeStatus.WAITING
     press(link)
 
