@@ -14,7 +14,7 @@ oauth_patterns = [
     ),
     path(
         ".well-known/openid-configuration",
-        toolkit.ConnectDiscoveryInfoView.as_view(),
+        views.OpenIdConfiguration.as_view(),
         name="oidc-connect-discovery-info",
     ),
     path("o/.well-known/jwks.json", toolkit.JwksInfoView.as_view(), name="jwks-info"),

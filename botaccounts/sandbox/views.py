@@ -56,6 +56,16 @@ class Authorize(toolkit.AuthorizationView):
         return super().redirect(with_issuer(redirect_to, issuer), application)
 
 
+class OpenIdConfiguration(toolkit.ConnectDiscoveryInfoView):
+    """OpenID Connect's document. It says what the one of RFC 8414 says as well: whoever reads one needs no other."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        own = super().get(request, *args, **kwargs)
+        plain = toolkit.OAuthServerMetadataView.as_view()(request)
+        own.content = json.dumps({**json.loads(plain.content), **json.loads(own.content)}).encode()
+        return own
+
+
 def with_issuer(url: str, issuer: str) -> str:
     """`url` with exactly one `iss` query parameter, `issuer` (RFC 9207 section 2)."""
     parts = urlsplit(url)
