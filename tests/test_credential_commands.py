@@ -104,6 +104,8 @@ def test_sweep_does_what_the_beat_would_have_woken_workers_for(
         "exchanged": 0,
         "taken_up": 0,
         "renewed": 1,
+        "consumers_exchanged": 0,
+        "consumers_renewed": 0,
         "abandoned": 0,
         "expired": 1,
         "deleted": 1,

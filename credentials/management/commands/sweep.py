@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from credentials.management.terminal import draw_bar, table
-from credentials.services import exchange, refresh, sweep
+from credentials.services import challenge_exchange, consumers, exchange, refresh, sweep
 from credentials.services.refresh import Outcome
 from organizations.audit import Actor
 
@@ -15,6 +15,8 @@ WORDS = {
     "exchanged": "codes exchanged",
     "taken_up": "interrupted exchanges taken up",
     "renewed": "tokens renewed",
+    "consumers_exchanged": "consumers' codes exchanged",
+    "consumers_renewed": "consumers' interrupted renewals finished",
     "abandoned": "authorizations that nobody finished",
     "expired": "credentials whose access has ended",
     "deleted": "old drafts and journal entries deleted",
@@ -35,11 +37,15 @@ class Command(BaseCommand):
             *(("exchanged", each) for each in work.exchanges),
             *(("taken_up", each) for each in work.interrupted),
             *(("renewed", each) for each in work.renewals),
+            *(("consumers_exchanged", each) for each in work.challenges),
+            *(("consumers_renewed", each) for each in work.consumers),
         ]
         do = {
             "exchanged": exchange.exchange,
             "taken_up": exchange.take_up,
             "renewed": lambda each: refresh.refresh(each, actor=ACTOR) is Outcome.RENEWED,
+            "consumers_exchanged": challenge_exchange.exchange,
+            "consumers_renewed": lambda each: consumers.refresh(each, actor=ACTOR) is Outcome.RENEWED,
         }
         counts = dict.fromkeys(WORDS, 0) | {
             "abandoned": tidied.abandoned,
