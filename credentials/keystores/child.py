@@ -1,7 +1,7 @@
 """Open a file in a process of its own, which has little memory, a few seconds of processor time, and no files.
 
-Bytes go in and JSON comes out through pipes. A file made to keep us busy keeps that process busy, and for a moment only;
-its parser runs apart from everything that the service holds in memory.
+Bytes go in and JSON comes out through pipes. A file made to keep us busy keeps that process busy, and for a moment
+only; its parser runs apart from everything that the service holds in memory.
 """
 
 import base64

@@ -128,8 +128,8 @@ def _read(reader: _Reader) -> _Entries:
 def reveal(hidden: bytes, password: bytes) -> bytes:
     """The private key (PKCS #8, DER) out of an EncryptedPrivateKeyInfo. Raises `OtherKeyPassword` and `Damaged`.
 
-    The plain key is XORed with a stream: each 20 octets of it are the SHA-1 of the password and the 20 before, the first
-    of them the salt. The SHA-1 of the password and the plain key ends it.
+    The plain key is XORed with a stream: each 20 octets of it are the SHA-1 of the password and the 20 before, the
+    first of them the salt. The SHA-1 of the password and the plain key ends it.
     """
     parts = read(hidden).sequence()
     if len(parts) != 2:

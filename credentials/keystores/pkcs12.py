@@ -1,7 +1,7 @@
 """PKCS #12 (RFC 7292): every bag of the file, with the number of keys and what it marks as trusted.
 
-Read bag by bag: `cryptography`'s own reader drops a second key, takes any password where there is no integrity code, and
-does not say which certificates were stored to be trusted. The primitives are `cryptography`'s.
+Read bag by bag: `cryptography`'s own reader drops a second key, takes any password where there is no integrity code,
+and does not say which certificates were stored to be trusted. The primitives are `cryptography`'s.
 """
 
 from collections.abc import Callable, Iterable, Iterator
