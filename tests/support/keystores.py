@@ -38,7 +38,7 @@ class Workshop:
         program = find_program("openssl")
         out = self.path(".p12")
         key, chain = self.path(".key", issued.key_pem), self.path(".crt", issued.chain_pem)
-        secret = self.path(".txt", password.encode())
+        secret = self.path(".txt", f"{password}\n".encode())
         run(
             program, "pkcs12", "-export", "-inkey", str(key), "-in", str(chain), "-out", str(out),
             "-passout", f"file:{secret}", *options,

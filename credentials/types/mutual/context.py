@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 
 from credentials.outbound import load_public_authorities
 from credentials.types.base import Values
@@ -54,13 +54,7 @@ def _show(context: ssl.SSLContext, key: Values) -> None:
     """Load the key and its chain. OpenSSL reads them from a file only: it gets one without a disk, and encrypted."""
     private = serialization.load_der_private_key(base64.b64decode(key["key"]), None)
     password = secrets.token_hex(32)
-    # One iteration: the password is random and as strong as the key of the cipher itself.
-    encryption = (
-        serialization.PrivateFormat.PKCS8.encryption_builder()
-        .kdf_rounds(1)
-        .hmac_hash(hashes.SHA256())
-        .build(password.encode())
-    )
+    encryption = serialization.BestAvailableEncryption(password.encode())
     pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     for entry in key["chain"]:
         certificate = x509.load_der_x509_certificate(base64.b64decode(entry["der"]))
