@@ -53,8 +53,9 @@ STORES: dict[str, tuple[Maker, str]] = {
         lambda w, n: w.keytool(client(n, "RSA"), "-J-Dkeystore.pkcs12.legacy"),
         PASSWORD,
     ),
-    "keytool, UTF-8 password": (
-        lambda w, n: w.keytool(client(n), "-J-Dfile.encoding=UTF-8", password="Grüße, du"),
+    # Java itself takes no other letters than ASCII for the password of a PKCS12 file.
+    "keytool, real JKS, UTF-8 password": (
+        lambda w, n: w.keytool(client(n), store="JKS", password="Grüße, du"),
         "Grüße, du",
     ),
     "keytool, real JKS, RSA": (lambda w, n: w.keytool(client(n, "RSA"), store="JKS"), PASSWORD),
