@@ -1,5 +1,7 @@
 """What a person enters for a Mutual Authentication credential."""
 
+from collections.abc import Sequence
+
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
@@ -9,9 +11,9 @@ from tests.types.contract import Sample
 PASSWORD = "canary-key-password"
 
 
-def pkcs12_of(issued: Issued, password: str = PASSWORD) -> bytes:
-    """A PKCS12 file, made without any program."""
-    above = [entry.certificate for entry in issued.above]
+def pkcs12_of(issued: Issued, password: str = PASSWORD, *, extra: Sequence[Issued] = ()) -> bytes:
+    """A PKCS12 file, made without any program, with `extra` certificates beside those above."""
+    above = [entry.certificate for entry in (*issued.above, *extra)]
     encryption = serialization.BestAvailableEncryption(password.encode())
     return pkcs12.serialize_key_and_certificates(b"bot", issued.key, issued.certificate, above or None, encryption)
 
