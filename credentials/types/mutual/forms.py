@@ -95,8 +95,8 @@ class MutualForm(RoomForm):
         return [name for name in context.VERSIONS if name in chosen]
 
     def typed(self) -> dict[str, Any]:
-        """The uploads as they came, each with the password that was typed for it."""
-        kept = {name: self._upload(name) for name in self.secret}
+        """The uploads as they came, each with the password that was typed for it. A refused file is not kept."""
+        kept = {name: self.stored.get(name) if name in self.errors else self._upload(name) for name in self.secret}
         return {"protocols": self["protocols"].data, **{name: value for name, value in kept.items() if value}}
 
     def clean(self) -> dict[str, Any]:
