@@ -67,8 +67,8 @@ class File:
         parts = read(data).sequence()
         if len(parts) < 2 or parts[0].integer() != 3:
             raise Damaged
-        kind, content = _content_info(parts[1])
-        if kind != DATA:
+        name, content = _content_info(parts[1])
+        if name != DATA:
             raise Unsupported("The file is signed with a certificate instead of a password, which is not supported.")
         authenticated = content.octet_string()
         file = cls(
@@ -102,10 +102,10 @@ def _content_info(node: Node) -> tuple[str, Node]:
 
 
 def _safe(node: Node) -> bytes | Encrypted:
-    kind, content = _content_info(node)
-    if kind == DATA:
+    name, content = _content_info(node)
+    if name == DATA:
         return content.octet_string()
-    if kind != ENCRYPTED:
+    if name != ENCRYPTED:
         raise Unsupported("The file is encrypted for a certificate instead of a password, which is not supported.")
     parts = content.sequence()[1].sequence()
     if len(parts) != 3:
@@ -116,17 +116,17 @@ def _safe(node: Node) -> bytes | Encrypted:
 def bags(safes: Iterable[bytes]) -> Found:
     """Raises `Damaged` and `Unsupported`."""
     found = Found()
-    for count, (kind, value, attributes) in enumerate(_bags(safes)):
+    for count, (bag, value, attributes) in enumerate(_bags(safes)):
         if count >= MOST_BAGS:
             raise Unsupported(f"The file holds more than {MOST_BAGS} entries.")
-        if kind == KEY:
+        if bag == KEY:
             found.keys.append(value.encoded)
-        elif kind == SHROUDED:
+        elif bag == SHROUDED:
             algorithm, data = value.sequence()
             found.keys.append(Encrypted(algorithm, data.octet_string()))
-        elif kind == CERTIFICATE:
-            name, content = value.sequence()
-            if name.oid() == X509:
+        elif bag == CERTIFICATE:
+            encoding, content = value.sequence()
+            if encoding.oid() == X509:
                 der = content.children()[0].octet_string()
                 (found.trusted if TRUSTED in attributes else found.certificates).append(der)
     return found
@@ -136,11 +136,11 @@ def _bags(safes: Iterable[bytes]) -> Iterator[tuple[str, Node, frozenset[str]]]:
     for safe in safes:
         for bag in read(safe).sequence():
             identifier, value, *attributes = bag.sequence()
-            kind, content = identifier.oid(), value.children()[0]
-            if kind == NESTED:
+            name, content = identifier.oid(), value.children()[0]
+            if name == NESTED:
                 raise Unsupported("The file holds a keystore inside a keystore, which is not supported.")
             names = frozenset(entry.sequence()[0].oid() for group in attributes for entry in group.children())
-            yield kind, content, names
+            yield name, content, names
 
 
 def open_key_store(data: bytes, password: str) -> KeyStore:

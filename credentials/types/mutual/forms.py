@@ -8,10 +8,9 @@ import base64
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
 
 from credentials.keystores import MAX_BYTES, KeyStore, Refused, TrustStore, WrongPassword, open_key_store
 from credentials.keystores import open_trust_store as open_trust
@@ -24,6 +23,14 @@ LIMIT = f"at most {MAX_BYTES // 1024} kB"
 UNVERIFIED = "What the file holds is shown before you save; that a server accepts it must be verified externally."
 
 
+class Upload(Protocol):
+    """A file of the form."""
+
+    def seek(self, position: int, /) -> Any: ...
+
+    def read(self) -> bytes: ...
+
+
 class UploadField(forms.FileField):
     """A small file, read at once: its bytes are the value, and its name is not looked at."""
 
@@ -33,7 +40,7 @@ class UploadField(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> bytes:
         uploaded = super().clean(data)
-        if not isinstance(uploaded, UploadedFile):
+        if not uploaded:
             return b""
         if not uploaded.size:
             raise forms.ValidationError("The file is empty.", code="empty")
@@ -158,7 +165,7 @@ class MutualForm(RoomForm):
             self.add_error(KEY, f"The key certificate cannot be used with these protocols: {describe.reason(error)}.")
 
 
-def content_of(uploaded: UploadedFile) -> bytes:
+def content_of(uploaded: Upload) -> bytes:
     """Its bytes, from the start, however often it has been read."""
     uploaded.seek(0)
     content: bytes = uploaded.read()
