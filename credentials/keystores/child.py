@@ -44,6 +44,7 @@ def open_trust_store(data: bytes, password: str) -> TrustStore:
 def _ask(what: str, data: bytes, password: str) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise TooLarge
+    opening.check_cost(data)
     question = {"open": what, "data": base64.b64encode(data).decode(), "password": password}
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter with our own module

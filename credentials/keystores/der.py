@@ -7,6 +7,7 @@ from credentials.keystores.errors import Damaged
 
 BOOLEAN, INTEGER, OCTET_STRING, NULL, OID, SEQUENCE, SET = 0x01, 0x02, 0x04, 0x05, 0x06, 0x30, 0x31
 CONSTRUCTED = 0x20
+LONGEST_OID = 64  # octets; a long one takes long to write out
 DEEPEST = 40  # a keystore is about fifteen levels deep
 
 
@@ -45,7 +46,7 @@ class Node:
 
     def oid(self) -> str:
         content = self.expect(OID).content
-        if not content or content[-1] & 0x80:
+        if not content or content[-1] & 0x80 or len(content) > LONGEST_OID:
             raise Damaged
         arcs, value = [], 0
         for octet in content:

@@ -1,8 +1,8 @@
-"""Open what was uploaded, whatever its format. Runs in the child process; see `child`."""
+"""Open what was uploaded, whatever its format. `key_store` and `trust_store` run in the child process; see `child`."""
 
 from credentials.keystores import jks, pem, pkcs12
 from credentials.keystores.contents import KeyStore, TrustStore
-from credentials.keystores.errors import MAX_BYTES, Damaged, TooLarge, Unsupported
+from credentials.keystores.errors import MAX_BYTES, Damaged, Refused, TooExpensive, TooLarge, Unsupported
 from credentials.keystores.sniff import Format, sniff
 
 JCEKS = "The file is a JCEKS keystore, which is not supported. Convert it with keytool -importkeystore to PKCS12."
@@ -42,6 +42,20 @@ def trust_store(data: bytes, password: str) -> TrustStore:
         case Format.OTHER_DER:
             raise Damaged
     raise Unsupported("The file is neither a certificate (PEM or DER) nor a truststore (PKCS12 or JKS).")
+
+
+def check_cost(data: bytes) -> None:
+    """Raises `TooExpensive` for what stands in the open, in milliseconds: nothing is derived, and no process is needed.
+
+    Whatever else is wrong with the file is for the opening to say.
+    """
+    if len(data) <= MAX_BYTES and sniff(data) is Format.PKCS12:
+        try:
+            pkcs12.File.read(data)
+        except TooExpensive:
+            raise
+        except (Refused, ValueError, IndexError):
+            return
 
 
 def _format(data: bytes) -> Format:

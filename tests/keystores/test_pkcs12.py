@@ -65,6 +65,24 @@ def test_a_hundred_million_iterations_are_refused_in_under_a_second_wherever_the
     assert time.monotonic() - started < 1
 
 
+def test_a_refusal_of_too_many_iterations_needs_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the answer does not wait for a busy machine to start one."""
+    monkeypatch.setattr(child.subprocess, "run", lambda *args, **kwargs: pytest.fail("a process was started"))
+    for bomb in BOMBS.values():
+        with pytest.raises(TooExpensive):
+            open_key_store(bomb, PASSWORD)
+
+
+def test_what_is_read_without_a_process_is_read_at_once_whatever_it_is_made_of() -> None:
+    long_oid = der.tlv(6, bytes([0x81] * 60_000 + [1]))
+    many = der.sequence(der.integer(3), *[der.sequence()] * 20_000)
+    safes = der.pfx(*[der.data(der.sequence())] * 1_000)
+    for content in (der.sequence(der.integer(3), der.sequence(long_oid, b"\xa0\x02\x04\x00")), many, safes):
+        started = time.process_time()
+        opening.check_cost(content)
+        assert time.process_time() - started < 0.5
+
+
 def test_a_count_that_is_hidden_inside_what_is_encrypted_is_seen_too() -> None:
     """Here the outer password is right, and the key inside asks for more than is given."""
     inner = der.sequence(der.shrouded(der.pbes2(HUNDRED_MILLION)), der.certificate(CLIENT))
@@ -101,8 +119,8 @@ def test_what_slips_past_the_counts_is_stopped_by_the_limit_on_processor_time(
     finally:
         stop.set()
         thread.join()
-    assert time.monotonic() - started < 3
-    assert ticks > 15
+    assert time.monotonic() - started < 8
+    assert ticks > 10
 
 
 def test_the_child_has_little_processor_time_and_memory_and_may_write_no_file() -> None:
