@@ -246,3 +246,10 @@ def test_a_private_authority_that_is_above_the_leaf_and_imported_to_be_trusted_i
     root = issue("Root", authority=True)
     opened = open_key_store(workshop.keytool(issue("bot", root), trusted=[root]), PASSWORD)
     assert [entry.facts.subject for entry in opened.trusted] == ["CN=Root"]
+
+
+def test_an_integrity_code_that_does_not_fit_is_heeded_though_everything_could_be_read() -> None:
+    contents = der.data(der.sequence(der.plain_key(CLIENT), der.certificate(CLIENT)))
+    assert open_key_store(der.pfx(contents), "").key == CLIENT.key_der
+    with pytest.raises(WrongPassword):
+        open_key_store(der.pfx(contents, integrity=der.mac(1)), "")
