@@ -1,6 +1,7 @@
 """The table of authentication types, in the order in which the dialog offers them."""
 
 from credentials.types.base import CredentialType
+from credentials.types.mutual import MutualAuthentication
 from credentials.types.oauth2 import OAuth2
 
 
@@ -10,6 +11,7 @@ class UnknownType(LookupError):
 
 TYPES: dict[str, CredentialType] = {
     "oauth2": OAuth2(),
+    "mutual_authentication": MutualAuthentication(),
 }
 
 
