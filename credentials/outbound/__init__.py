@@ -3,7 +3,13 @@
 `guarded_session` for whoever needs a session, `GuardedAdapter` for whoever brings one, `check_url` for forms.
 """
 
-from credentials.outbound.adapter import DEFAULT_DEADLINE_SECONDS, DEFAULT_MAX_BYTES, GuardedAdapter, guarded_session
+from credentials.outbound.adapter import (
+    DEFAULT_DEADLINE_SECONDS,
+    DEFAULT_MAX_BYTES,
+    GuardedAdapter,
+    guarded_session,
+    load_public_authorities,
+)
 from credentials.outbound.errors import Blocked, DeadlineExceeded, TlsRefused, TooLarge, Unreachable
 from credentials.outbound.policy import Allowance, check_url, parse_allow
 
@@ -19,5 +25,6 @@ __all__ = [
     "Unreachable",
     "check_url",
     "guarded_session",
+    "load_public_authorities",
     "parse_allow",
 ]

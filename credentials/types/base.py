@@ -4,9 +4,11 @@ A room sees plain values (`Material`), never a model: it can be read and tested 
 """
 
 import enum
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 import requests
@@ -25,30 +27,54 @@ class RoomForm(forms.Form):
     """The form of one wizard step, and of a part of the edit page.
 
     `advanced` fields hide behind "Advanced". `secret` fields are write-only: `configured` names those for which a value
-    is stored, and leaving one of these blank keeps what is stored. `redirect_uri` is the one that belongs to the
-    credential, for a form that has to compare what was entered with it.
+    is stored, and leaving one of these blank keeps what is stored. `stored` is what the wizard's draft holds of this
+    step. `redirect_uri` is the one that belongs to the credential, for a form that compares what was entered with it.
     """
 
     advanced: ClassVar[tuple[str, ...]] = ()
     secret: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *args: Any, configured: Sequence[str] = (), redirect_uri: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        configured: Sequence[str] = (),
+        stored: Values | None = None,
+        redirect_uri: str = "",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.stored: Values = stored or {}
         self.redirect_uri = redirect_uri
         self.configured_fields = tuple(name for name in self.secret if name in configured)
         self.advanced_fields = self.advanced
         for name in self.configured_fields:
             self.fields[name].required = False
 
+    def typed(self) -> dict[str, Any]:
+        """What a draft keeps of a form that may not be valid, as JSON.
+
+        A secret left blank keeps the one stored before, and so does one that is refused: what is stored is not put to
+        the proof again when it is left blank later.
+        """
+        typed = {name: self[name].data for name in self.fields}
+        for name in self.secret:
+            if not typed[name] or name in self.errors:
+                typed[name] = self.stored.get(name, "")
+        return typed
+
 
 @dataclass(frozen=True)
 class Step:
-    """One page of the wizard after the first. `form` is None where there is only something to read and copy."""
+    """One page of the wizard after the first. `form` is None where there is only something to read.
+
+    `shows_summary`: the page shows what was entered in the steps before, as it will stand on the credential's page.
+    """
 
     slug: str
     label: str
     form: type[RoomForm] | None = None
     shows_redirect_uri: bool = False
+    shows_summary: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +196,8 @@ class CredentialType(ABC):
     shared_callback: ClassVar[bool] = False
     challenge: ClassVar[Challenge | None] = None
     life_cycle: ClassVar[TokenLifeCycle | None] = None
+    # Follows "Expiring: ".
+    ending: ClassVar[str] = "access ends soon and does not renew itself; authorize it again in time"
 
     def first_step_fields(self) -> dict[str, forms.Field]:
         """What this type asks beside Name and Authentication Type. Required only where this type is chosen."""
@@ -191,6 +219,18 @@ class CredentialType(ABC):
     def facts(self, payload: Values, configured: Sequence[str]) -> list[Fact]:
         """How it shows. `configured` names the secrets that are stored."""
 
+    def configured(self, payload: Values) -> tuple[str, ...]:
+        """The secrets that are stored beside this payload."""
+        return tuple(name for step in self.steps(payload) if step.form for name in step.form.secret)
+
+    def warnings(self, payload: Values) -> list[str]:
+        """Sentences that a person should read before they save it, and on its page."""
+        return []
+
+    def ends_at(self, payload: Values) -> datetime | None:
+        """When it stops working unless a person replaces something; None where nothing of it ends."""
+        return None
+
     def variant(self, payload: Values) -> str:
         """A word that tells two credentials of this type apart, such as the grant type; or ""."""
         return ""
@@ -206,6 +246,10 @@ class CredentialType(ABC):
     @abstractmethod
     def authenticator(self, material: Material) -> requests.auth.AuthBase:
         """What puts this credential on a request."""
+
+    def ssl_context(self, material: Material) -> ssl.SSLContext | None:
+        """The TLS context of a call, for a type that authenticates in the handshake."""
+        return None
 
     @abstractmethod
     def attached(self, material: Material) -> list[str]:

@@ -3,6 +3,7 @@
 from credentials.types.base import CredentialType
 from credentials.types.consumer_authentication import ConsumerAuthentication
 from credentials.types.consumer_pre_authentication import ConsumerPreAuthentication
+from credentials.types.mutual import MutualAuthentication
 from credentials.types.oauth2 import OAuth2
 
 
@@ -14,6 +15,7 @@ TYPES: dict[str, CredentialType] = {
     "oauth2": OAuth2(),
     "consumer_pre_authentication": ConsumerPreAuthentication(),
     "consumer_authentication": ConsumerAuthentication(),
+    "mutual_authentication": MutualAuthentication(),
 }
 
 

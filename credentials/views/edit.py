@@ -71,7 +71,7 @@ def make_form(credential: Credential, request: HttpRequest) -> forms.Form:
     kind = form_for(credential)
     kwargs: dict[str, Any] = {}
     if issubclass(kind, RoomForm):
-        kwargs["configured"] = kind.secret if credential.secrets else ()
+        kwargs["configured"] = room(credential.kind).configured(credential.payload) if credential.secrets else ()
         number = credential.organization.account.number
         kwargs["redirect_uri"] = shown_redirect_uri(room(credential.kind), credential.pk, number)
     if request.method == "POST":

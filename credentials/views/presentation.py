@@ -21,12 +21,13 @@ SOON = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Shown:
-    """A status: an icon, a word, and why."""
+    """A status: an icon, a word, why, and since when where that is news."""
 
     status: str
     status_tone: str
     status_icon: str
     status_reason: str = ""
+    status_since: datetime | None = None
 
 
 LOOKS: dict[str, tuple[str, str]] = {
@@ -46,7 +47,8 @@ def status_of(credential: Credential) -> Shown:
     if credential.status == Status.ACTIVE and (reason := why_expiring(credential)):
         return Shown("Expiring", "warn", "hourglass-split", reason)
     tone, icon = LOOKS[credential.status]
-    return Shown(Status(credential.status).label, tone, icon, credential.status_reason)
+    since = credential.status_changed_at if credential.status_reason else None
+    return Shown(Status(credential.status).label, tone, icon, credential.status_reason, since)
 
 
 def why_expiring(credential: Credential) -> str:
@@ -54,7 +56,10 @@ def why_expiring(credential: Credential) -> str:
     if token is not None and token.failures and token.refresh_at:
         return f"renewing it failed and is tried again: {token.last_error}"
     if credential.expires_at and credential.expires_at < timezone.now() + SOON:
-        return "access ends soon and does not renew itself; authorize it again in time"
+        try:
+            return room(credential.kind).ending
+        except UnknownType:
+            return "it ends soon"
     return ""
 
 
@@ -79,6 +84,7 @@ class CredentialView:
     status_tone: str
     status_icon: str
     status_reason: str
+    status_since: datetime | None
     last_used_at: datetime | None
     expires_at: datetime | None
     without_end: str
@@ -93,6 +99,7 @@ class CredentialView:
     authorize_url: str | None
     can_manage: bool
     facts: list[Fact] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def present(access: Access, credential: Credential, *, used_by: int = 0, with_facts: bool = False) -> CredentialView:
@@ -102,9 +109,15 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         type_label, type_icon = authentication.label, authentication.icon
         variant = authentication.variant(credential.payload)
         authorizable = authentication.life_cycle is not None
-        facts = authentication.facts(credential.payload, ["client_secret"] if credential.secrets else [])
+        configured = authentication.configured(credential.payload) if credential.secrets else ()
+        facts, warnings = (
+            (authentication.facts(credential.payload, configured), authentication.warnings(credential.payload))
+            if with_facts
+            else ([], [])
+        )
     except UnknownType:
-        type_label, type_icon, variant, authorizable, facts = credential.kind, "question-circle", "", False, []
+        type_label, type_icon, variant, authorizable = credential.kind, "question-circle", "", False
+        facts, warnings = [], []
     where = [access.organization.pk, credential.pk]
     shown = status_of(credential)
     return CredentialView(
@@ -117,6 +130,7 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         status_tone=shown.status_tone,
         status_icon=shown.status_icon,
         status_reason=shown.status_reason,
+        status_since=shown.status_since,
         last_used_at=credential.last_used_at,
         expires_at=credential.expires_at,
         without_end=without_end(credential),
@@ -130,7 +144,8 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         delete_url=reverse("credentials:delete", args=where),
         authorize_url=reverse("credentials:authorize", args=where) if authorizable else None,
         can_manage=access.may(Action.MANAGE_CREDENTIALS),
-        facts=facts if with_facts else [],
+        facts=facts,
+        warnings=warnings,
     )
 
 

@@ -52,6 +52,8 @@ def step(request: HttpRequest, access: Access, draft_id: UUID, slug: str) -> Htt
         return redirect(step_url(access, entered, FIRST))
     if request.method == "POST":
         return take(request, access, entered, current)
+    if current.shows_summary and (missing := first_missing(entered, before=current)):
+        return redirect(step_url(access, entered, missing))
     return show(request, access, entered, current, blank_form(access, entered, current, check="check" in request.GET))
 
 
@@ -71,9 +73,8 @@ def take(request: HttpRequest, access: Access, entered: Entered, current: Step) 
 
 def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpResponseBase:
     """Every step has been valid: make the credential, and authorize it where its type asks for that."""
-    for passed in entered.flow.steps:
-        if passed.form and not entered.is_valid(passed.slug):
-            return redirect(step_url(access, entered, passed))
+    if missing := first_missing(entered):
+        return redirect(step_url(access, entered, missing))
     values = entered.all_values()
     try:
         credential = add(
@@ -89,6 +90,23 @@ def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpRespon
         # Its page says what is still to be done, and where.
         return go_to(request, reverse("credentials:detail", args=[access.organization.pk, credential.pk]))
     return go_to(request, reverse("credentials:list", args=[access.organization.pk]))
+
+
+def first_missing(entered: Entered, *, before: Step | None = None) -> Step | None:
+    """The first step of the flow, or of its part before a step, that still has to be filled in."""
+    steps = entered.flow.steps
+    passed = steps[: steps.index(before)] if before else steps
+    return next((step for step in passed if step.form and not entered.is_valid(step.slug)), None)
+
+
+def summary(entered: Entered) -> dict[str, Any]:
+    """What will be saved, as the credential's own page will show it."""
+    room = entered.flow.room
+    if room is None:
+        return {}
+    payload, secrets = room.split(entered.all_values())
+    configured = [name for name, value in secrets.items() if value not in ("", None)]
+    return {"facts": room.facts(payload, configured), "warnings": room.warnings(payload)}
 
 
 def gone(request: HttpRequest, access: Access, draft_id: UUID) -> HttpResponseBase:
@@ -114,6 +132,7 @@ def show(
         },
         "form": form,
         "redirect_uri": shown_uri(access, entered) if entered and current.shows_redirect_uri else "",
+        "summary": summary(entered) if entered and current.shows_summary else None,
         "action_label": flow.action_label(current),
         # Types that end here: with scripts, choosing one of them says so on the button.
         "last_for": " ".join(only_step_types()) if current == FIRST else "",
@@ -146,7 +165,7 @@ def make_form(access: Access, entered: Entered, current: Step, **kwargs: Any) ->
         return None
     if issubclass(kind, RoomForm):
         stored = entered.values(current.slug)
-        kwargs["configured"] = [name for name in kind.secret if stored.get(name)]
+        kwargs |= {"configured": [name for name in kind.secret if stored.get(name)], "stored": stored}
         kwargs["redirect_uri"] = shown_uri(access, entered)
     return kind(**kwargs)
 
@@ -190,18 +209,10 @@ def is_free(access: Access, form: forms.Form) -> bool:
 
 
 def keep_raw(entered: Entered, current: Step, form: forms.Form | None) -> None:
-    """Store what was typed though it may not be valid.
-
-    A secret left blank keeps the one stored before, and so does one that is refused: what is stored is not put to the
-    proof again when it is left blank later.
-    """
+    """Store what was typed though it may not be valid."""
     if form is None:
         return
-    typed = {name: form[name].data for name in form.fields}
-    stored = entered.values(current.slug)
-    for name in getattr(form, "secret", ()):
-        if not typed[name] or name in form.errors:
-            typed[name] = stored.get(name, "")
+    typed = form.typed() if isinstance(form, RoomForm) else {name: form[name].data for name in form.fields}
     entered.keep(current.slug, typed, valid=False)
 
 

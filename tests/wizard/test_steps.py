@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from credentials.models import Credential
+from credentials.types.registry import rooms
 from tests.support.people import Cast
 from tests.support.windows import title, url, window, words
 from tests.wizard.conftest import BASICS, RESOURCE, Dialog
@@ -33,7 +34,7 @@ def options(dialog: Dialog, name: str) -> list[str]:
 def test_the_first_step_asks_for_name_authentication_type_and_grant_type(dialog: Dialog) -> None:
     assert "Add Credentials" in words(dialog.page)
     assert labels(dialog) == ["Name", "Authentication Type", "Grant Type"]
-    assert options(dialog, "kind")[:3] == ["OAuth 2.0", "Consumer Pre-Authentication", "Consumer Authentication"]
+    assert options(dialog, "kind") == [room.label for room in rooms()]
     assert options(dialog, "grant_type") == ["Authorization Code", "Client Credentials"]
     assert "A descriptive name." in words(dialog.page)
     assert buttons(dialog) == ["Next", "Cancel"]
