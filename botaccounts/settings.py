@@ -192,7 +192,7 @@ CONTENT_SECURITY_POLICY = {
 CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
 if REDIS_URL:
     # A page or a bot's request must not wait for a queue that is down: the sweep does what the message would have.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
         "max_retries": 0,
         "interval_start": 0,
         "interval_step": 0.1,

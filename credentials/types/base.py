@@ -67,7 +67,7 @@ class RoomForm(forms.Form):
 class Step:
     """One page of the wizard after the first. `form` is None where there is only something to read.
 
-    `shows_summary`: the page shows what was entered in the steps before, as it will stand on the credential's page.
+    `shows_summary`: a button beside the last one shows what was entered as it will stand on the credential's page.
     """
 
     slug: str

@@ -52,8 +52,6 @@ def step(request: HttpRequest, access: Access, draft_id: UUID, slug: str) -> Htt
         return redirect(step_url(access, entered, FIRST))
     if request.method == "POST":
         return take(request, access, entered, current)
-    if current.shows_summary and (missing := first_missing(entered, before=current)):
-        return redirect(step_url(access, entered, missing))
     return show(request, access, entered, current, blank_form(access, entered, current, check="check" in request.GET))
 
 
@@ -67,6 +65,8 @@ def take(request: HttpRequest, access: Access, entered: Entered, current: Step) 
         keep_raw(entered, current, form)
         return show(request, access, entered, current, replaced_form(entered, current, form))
     entered.keep(current.slug, cleaned_values(entered, current, form), valid=True)
+    if "check" in request.POST:
+        return redirect(step_url(access, entered, current))
     following = entered.flow.next(current)
     return redirect(step_url(access, entered, following)) if following else finish(request, access, entered)
 
@@ -92,11 +92,9 @@ def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpRespon
     return go_to(request, reverse("credentials:list", args=[access.organization.pk]))
 
 
-def first_missing(entered: Entered, *, before: Step | None = None) -> Step | None:
-    """The first step of the flow, or of its part before a step, that still has to be filled in."""
-    steps = entered.flow.steps
-    passed = steps[: steps.index(before)] if before else steps
-    return next((step for step in passed if step.form and not entered.is_valid(step.slug)), None)
+def first_missing(entered: Entered) -> Step | None:
+    """The first step of the flow that still has to be filled in."""
+    return next((step for step in entered.flow.steps if step.form and not entered.is_valid(step.slug)), None)
 
 
 def summary(entered: Entered) -> dict[str, Any]:
@@ -132,7 +130,8 @@ def show(
         },
         "form": form,
         "redirect_uri": shown_uri(access, entered) if entered and current.shows_redirect_uri else "",
-        "summary": summary(entered) if entered and current.shows_summary else None,
+        "summary": summary(entered) if entered and current.shows_summary and entered.is_valid(current.slug) else None,
+        "check": current.shows_summary,
         "action_label": flow.action_label(current),
         # Types that end here: with scripts, choosing one of them says so on the button.
         "last_for": " ".join(only_step_types()) if current == FIRST else "",

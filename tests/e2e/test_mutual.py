@@ -25,14 +25,14 @@ def test_bob_uploads_a_keystore_reads_what_is_inside_and_saves(page: Page, scene
     dialog.get_by_label("Key Certificate", exact=True).set_input_files(file("keys.jks", pkcs12_of(CLIENT)))
     dialog.get_by_label("Trust Certificate", exact=True).set_input_files(file("ca.pem", TRUSTED.pem))
     dialog.get_by_label("Key Certificate Password").fill("mistyped")
-    press(dialog, "Next")
+    press(dialog, "Show what is inside")
     # Once in the summary and once beside the field.
     expect(dialog.get_by_text("The password does not open this file.").first).to_be_visible()
 
     # The file is still there.
     dialog.get_by_label("Key Certificate Password").fill(PASSWORD)
     dialog.get_by_label("TLS 1.2").check()
-    press(dialog, "Next")
+    press(dialog, "Show what is inside")
     for text in ("CN=bot.example.com", "CN=Intermediate", "CN=Partner CA", "TLS 1.2"):
         expect(dialog.get_by_text(text, exact=True).first).to_be_visible()
     assert not scrolls_sideways(page)

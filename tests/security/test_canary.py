@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.security.crawler import crawl, page_and_not_search
-from tests.security.haunting import FAILURES, Haunted, haunt, queue_of, redis_keys, task_arguments
+from tests.security.haunting import FAILURES, Haunted, haunt
+from tests.security.messages import queue_of, redis_keys, task_arguments
 from tests.support.lying_server import LyingServer
 from tests.support.people import PASSWORD
 from tests.support.processes import ROOT, find_program

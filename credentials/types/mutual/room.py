@@ -35,10 +35,7 @@ class MutualAuthentication(CredentialType):
     ending = "its key certificate ends soon; choose Edit and upload a new one in time"
 
     def steps(self, first: Values) -> tuple[Step, ...]:
-        return (
-            Step("certificates", "Certificates", MutualForm),
-            Step("review", "Review", shows_summary=True),
-        )
+        return (Step("certificates", "Certificates", MutualForm, shows_summary=True),)
 
     def split(self, entered: Values) -> tuple[dict[str, Any], dict[str, Any]]:
         payload = {name: entered.get(name) for name in PAYLOAD_FIELDS}
