@@ -194,6 +194,8 @@ def tried(access: Access, integration: ApiIntegration, form: VariablesForm) -> T
         return None
     except runtime.NeedsAuthorization as reason:
         return Tried(detail=f"Nothing was sent. The credential needs authorization: {reason}.")
+    except runtime.ConsumerNotAuthenticated:
+        return Tried(detail="Nothing was sent. The credential acts for a consumer, whom only a bot's call can name.")
     except runtime.Unavailable as reason:
         return Tried(detail=f"Nothing was sent. The access token has ended and cannot be renewed right now: {reason}.")
     except UnknownType:
