@@ -146,6 +146,10 @@ class CredentialType(ABC):
     def steps(self, first: Values) -> tuple[Step, ...]:
         """The steps after the first, given what was entered there."""
 
+    def secret_fields(self, payload: Values) -> tuple[str, ...]:
+        """What the steps ask for that is never shown again."""
+        return tuple(name for step in self.steps(payload) if step.form for name in step.form.secret)
+
     @abstractmethod
     def split(self, entered: Values) -> tuple[dict[str, Any], dict[str, Any]]:
         """(payload, secrets) from the cleaned values of all steps together."""

@@ -1,6 +1,8 @@
 """The table of authentication types, in the order in which the dialog offers them."""
 
+from credentials.types.access_token import AccessToken
 from credentials.types.base import CredentialType
+from credentials.types.basic import BasicAuthentication
 from credentials.types.oauth2 import OAuth2
 
 
@@ -10,6 +12,8 @@ class UnknownType(LookupError):
 
 TYPES: dict[str, CredentialType] = {
     "oauth2": OAuth2(),
+    "basic_authentication": BasicAuthentication(),
+    "access_token": AccessToken(),
 }
 
 

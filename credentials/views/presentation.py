@@ -101,7 +101,8 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         type_label, type_icon = authentication.label, authentication.icon
         variant = authentication.variant(credential.payload)
         authorizable = authentication.life_cycle is not None
-        facts = authentication.facts(credential.payload, ["client_secret"] if credential.secrets else [])
+        configured = authentication.secret_fields(credential.payload) if credential.secrets else ()
+        facts = authentication.facts(credential.payload, configured)
     except UnknownType:
         type_label, type_icon, variant, authorizable, facts = credential.kind, "question-circle", "", False, []
     where = [access.organization.pk, credential.pk]
