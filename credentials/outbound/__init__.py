@@ -5,7 +5,7 @@
 
 from credentials.outbound.adapter import DEFAULT_DEADLINE_SECONDS, DEFAULT_MAX_BYTES, GuardedAdapter, guarded_session
 from credentials.outbound.errors import Blocked, DeadlineExceeded, TlsRefused, TooLarge, Unreachable
-from credentials.outbound.policy import Allowance, check_url, parse_allow
+from credentials.outbound.policy import Allowance, check_url, is_named, parse_allow
 
 __all__ = [
     "DEFAULT_DEADLINE_SECONDS",
@@ -19,5 +19,6 @@ __all__ = [
     "Unreachable",
     "check_url",
     "guarded_session",
+    "is_named",
     "parse_allow",
 ]

@@ -6,7 +6,7 @@ A room sees plain values (`Material`), never a model: it can be read and tested 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import requests
 from django import forms
@@ -30,12 +30,18 @@ class RoomForm(forms.Form):
     advanced: ClassVar[tuple[str, ...]] = ()
     secret: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *args: Any, configured: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, configured: Sequence[str] = (), stored: Values | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # What the wizard keeps of this step: a form that checks one field against another needs the one left blank.
+        self.stored = stored or {}
         self.configured_fields = tuple(name for name in self.secret if name in configured)
         self.advanced_fields = self.advanced
         for name in self.configured_fields:
             self.fields[name].required = False
+
+    def typed(self) -> dict[str, Any]:
+        """What was entered, be it valid or not, for the wizard to keep. A file stays out: its name says nothing."""
+        return {name: self[name].data for name, field in self.fields.items() if not isinstance(field, forms.FileField)}
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,16 @@ class UsableToken:
 
 
 @dataclass(frozen=True)
+class EngineAccess:
+    """What an NLU engine is trained with: who the engine is, where, and a token for it."""
+
+    provider: str
+    token: UsableToken = field(repr=False)
+    endpoint: str
+    project_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Material:
     """One credential in plaintext, in memory, for as long as one use takes."""
 
@@ -88,7 +104,16 @@ class Decorator(requests.auth.AuthBase):
 
 
 class TokenLifeCycle(ABC):
-    """How a type that holds OAuth 2.0 tokens gets the first one and the next ones. Every call raises `OAuthFailure`."""
+    """How a type that holds OAuth 2.0 tokens gets the first one and the next ones. Every call raises `OAuthFailure`.
+
+    `starts_by_itself`: the first token is obtained, by `renew`, when somebody asks for it; nobody authorizes before.
+    """
+
+    starts_by_itself: ClassVar[bool] = False
+
+    def holds_token(self, payload: Values) -> bool:
+        """Whether there is a token at all. Where there is none, the secrets are used as they are."""
+        return True
 
     @abstractmethod
     def needs_consent(self, payload: Values) -> bool:
@@ -137,6 +162,7 @@ class CredentialType(ABC):
     label: ClassVar[str]
     icon: ClassVar[str]
     life_cycle: ClassVar[TokenLifeCycle | None] = None
+    attaches_to: ClassVar[Literal["integrations", "domains"]] = "integrations"
 
     def first_step_fields(self) -> dict[str, forms.Field]:
         """What this type asks beside Name and Authentication Type. Required only where this type is chosen."""
@@ -186,7 +212,24 @@ class CredentialType(ABC):
     def token(self, material: Material) -> UsableToken:
         """What the token endpoint of the bots' API hands out. Raises `NoToken`."""
 
+    def engine_access(self, material: Material) -> EngineAccess:
+        """What a domain is trained with. Raises `NoToken` where this type does not attach to domains."""
+        raise NoToken
+
+    def secret_texts(self, material: Material) -> list[str]:
+        """Every text of it that an answer which is shown must not repeat."""
+        return [value for value in material.secrets.values() if isinstance(value, str) and value]
+
+    def authorizable(self, payload: Values) -> bool:
+        """Whether *Authorize* has anything to do."""
+        return self.life_cycle is not None and self.life_cycle.holds_token(payload)
+
+    @property
+    def waits_for_authorization(self) -> bool:
+        """Whether it cannot be used before somebody has authorized it."""
+        return self.life_cycle is not None and not self.life_cycle.starts_by_itself
+
     @property
     def final_action(self) -> str:
         """The button that ends the wizard."""
-        return "Authorize" if self.life_cycle else "Save"
+        return "Authorize" if self.waits_for_authorization else "Save"

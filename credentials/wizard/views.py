@@ -81,7 +81,7 @@ def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpRespon
     except NameTaken:
         return redirect(f"{step_url(access, entered, FIRST)}?check")
     drafts.discard(entered)
-    if entered.flow.room and entered.flow.room.life_cycle:
+    if entered.flow.room and entered.flow.room.waits_for_authorization:
         return begin_authorization(request, access, credential)
     messages.success(request, f"The credential “{credential.name}” was saved.")
     return go_to(request, reverse("credentials:list", args=[access.organization.pk]))
@@ -136,6 +136,7 @@ def make_form(entered: Entered, current: Step, **kwargs: Any) -> forms.Form | No
     if issubclass(kind, RoomForm):
         stored = entered.values(current.slug)
         kwargs["configured"] = [name for name in kind.secret if stored.get(name)]
+        kwargs["stored"] = stored
     return kind(**kwargs)
 
 
@@ -182,7 +183,7 @@ def keep_raw(entered: Entered, current: Step, form: forms.Form | None) -> None:
     """
     if form is None:
         return
-    typed = {name: form[name].data for name in form.fields}
+    typed = form.typed() if isinstance(form, RoomForm) else {name: form[name].data for name in form.fields}
     stored = entered.values(current.slug)
     for name in getattr(form, "secret", ()):
         if not typed[name] or name in form.errors:
