@@ -33,7 +33,7 @@ def options(dialog: Dialog, name: str) -> list[str]:
 def test_the_first_step_asks_for_name_authentication_type_and_grant_type(dialog: Dialog) -> None:
     assert "Add Credentials" in words(dialog.page)
     assert labels(dialog) == ["Name", "Authentication Type", "Grant Type"]
-    assert options(dialog, "kind") == ["OAuth 2.0"]
+    assert options(dialog, "kind") == [room.label for room in rooms()]
     assert options(dialog, "grant_type") == ["Authorization Code", "Client Credentials"]
     assert "A descriptive name." in words(dialog.page)
     assert buttons(dialog) == ["Next", "Cancel"]
