@@ -185,7 +185,9 @@ class IntegrationAdminForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         credentials = self.fields.get("credential")
         if not self.instance._state.adding and isinstance(credentials, forms.ModelChoiceField):
-            credentials.queryset = attach.offered_to("integrations", self.instance.organization)
+            credentials.queryset = attach.offered_to(
+                "integrations", self.instance.organization, attached=self.instance.credential_id
+            )
 
     def clean_headers(self) -> list[list[str]]:
         return pairs(self.cleaned_data["headers"])
@@ -254,7 +256,9 @@ class DomainAdminForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         credentials = self.fields.get("credential")
         if not self.instance._state.adding and isinstance(credentials, forms.ModelChoiceField):
-            credentials.queryset = attach.offered_to("domains", self.instance.organization)
+            credentials.queryset = attach.offered_to(
+                "domains", self.instance.organization, attached=self.instance.credential_id
+            )
 
 
 @admin.register(Domain)

@@ -1,6 +1,9 @@
 """What a credential may be given to: third-party NLU to domains, every other type to integrations."""
 
+from functools import reduce
+from operator import or_
 from typing import Literal
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -19,12 +22,14 @@ def place_of(credential: Credential) -> Place | None:
         return None
 
 
-def offered_to(place: Place, organization: Organization) -> QuerySet[Credential]:
-    """The credentials of the organization that a picker offers, by name, with their tokens."""
-    # Left out are those that go elsewhere, so that one whose type this version does not know stays where it is.
-    others = [each.kind for each in rooms() if each.attaches_to != place]
-    credentials = Credential.objects.filter(organization=organization).exclude(kind__in=others)
-    return credentials.select_related("token").order_by("name")
+def offered_to(place: Place, organization: Organization, *, attached: UUID | None = None) -> QuerySet[Credential]:
+    """The credentials of the organization that a picker offers, by name, with their tokens.
+
+    `attached` is offered too, whatever it is: one whose type this version does not know stays where it is.
+    """
+    credentials = Credential.objects.filter(organization=organization)
+    fitting = (credentials.filter(kind=each.kind) for each in rooms() if each.attaches_to == place)
+    return reduce(or_, fitting, credentials.filter(pk=attached)).select_related("token").order_by("name")
 
 
 def problem(place: Place, credential: Credential | None, organization: Organization) -> str:

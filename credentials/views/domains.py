@@ -58,7 +58,8 @@ class DomainForm(forms.Form):
         super().__init__(data, initial={"name": domain.name, "credential": domain.credential_id} if domain else None)
         field = self.fields["credential"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
-        field.queryset = attach.offered_to("domains", access.organization)
+        attached = domain.credential_id if domain else None
+        field.queryset = attach.offered_to("domains", access.organization, attached=attached)
 
     def said(self) -> dict[str, Any]:
         return {"name": self.cleaned_data["name"], "credential": self.cleaned_data["credential"]}

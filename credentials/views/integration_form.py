@@ -96,7 +96,8 @@ class IntegrationForm(forms.Form):
     def __init__(self, data: Any, access: Access, integration: ApiIntegration | None = None) -> None:
         super().__init__(data, initial=entered(integration) if integration else None)
         self._offer("bot", access.organization.bots.all())
-        self._offer("credential", attach.offered_to("integrations", access.organization))
+        attached = integration.credential_id if integration else None
+        self._offer("credential", attach.offered_to("integrations", access.organization, attached=attached))
         if integration is not None and access.may(Action.MANAGE_CREDENTIALS):
             self._ask_to_confirm(integration)
 

@@ -115,9 +115,11 @@ def google_token_endpoint(key: RSAPrivateKey, token_uri: str, *, lifetime: int =
         except InvalidSignature:
             return error_answer("invalid_grant", "Invalid JWT Signature.")
         said, now = decoded(claims), time.time()
-        if decoded(header)["alg"] != "RS256" or said["iss"] != EMAIL or said["aud"] != token_uri or not said["scope"]:
+        # Google's own library always names the public endpoint; RFC 7523 asks for the one that is called.
+        audiences = (token_uri, "https://oauth2.googleapis.com/token")
+        if decoded(header)["alg"] != "RS256" or said["iss"] != EMAIL or said["aud"] not in audiences:
             return error_answer("invalid_grant", "Invalid JWT.")
-        if not (said["iat"] <= now < said["exp"] <= said["iat"] + 3600):
+        if not said["scope"] or not (said["iat"] <= now < said["exp"] <= said["iat"] + 3600):
             return error_answer("invalid_grant", "Token must be a short-lived token.")
         token = f"ya29.{next(numbers)}"
         return json_answer({"access_token": token, "expires_in": lifetime, "token_type": "Bearer"})

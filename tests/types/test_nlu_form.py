@@ -177,7 +177,7 @@ def test_what_is_missing_or_wrong_is_named_and_no_value_is_repeated(
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"\xff\xfe\x00\xd8", "not UTF-8"),
+        (b"\xff\xfea\xd8", "not UTF-8"),
         (b'{"a": "\xff"}', "not UTF-8"),
         (b"x" * 70_000, "more than 64 kB"),
         (b"PK\x03\x04 a zip", "It is not JSON"),

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from credentials.models import Credential
+from credentials.types.registry import rooms
 from tests.support.people import Cast
 from tests.support.windows import title, url, window, words
 from tests.wizard.conftest import BASICS, RESOURCE, Dialog

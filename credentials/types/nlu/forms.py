@@ -45,6 +45,7 @@ class NluForm(RoomForm):
     provider = forms.ChoiceField(
         label="NLU Provider",
         choices=[("", "Select an NLU provider"), *((name, provider.label) for name, provider in PROVIDERS.items())],
+        help_text="The NLU provider.",
     )
     credentials = forms.CharField(
         label="Credentials",
