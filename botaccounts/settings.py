@@ -190,7 +190,17 @@ CONTENT_SECURITY_POLICY = {
 
 # The queue only wakes workers: ids, JSON, no results, no countdown.
 CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
-if not REDIS_URL:
+if REDIS_URL:
+    # A page or a bot's request must not wait for a queue that is down: the sweep does what the message would have.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "max_retries": 0,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.1,
+        "socket_connect_timeout": 2,
+        "socket_timeout": 5,
+    }
+else:
     CELERY_BROKER_TRANSPORT = "botaccounts.broker:Transport"
     _broker = VAR_DIR / "broker"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -204,6 +214,7 @@ if not REDIS_URL:
     for folder in ("queue", "control", "processed"):
         (_broker / folder).mkdir(parents=True, exist_ok=True)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its queue as long as it takes
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
@@ -211,8 +222,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+# A sweep that waited is dropped after six minutes, not sooner: a worker's clock may be five minutes fast.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "credentials.tasks.sweep", "schedule": 30.0, "options": {"expires": 30}},
+    "sweep": {"task": "credentials.tasks.sweep", "schedule": 30.0, "options": {"expires": 360}},
 }
 
 LOGGING = {

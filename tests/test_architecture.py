@@ -125,7 +125,7 @@ def decides_by_kind(page: str) -> bool:
 def test_every_place_that_has_a_rule_is_looked_at() -> None:
     assert {"credentials", "organizations", "botaccounts"} == {name.partition(".")[0] for name in MODULES}
     absent = {rule for rule in MAY_IMPORT if not any(within(module, [rule]) for module in MODULES)}
-    assert absent <= {"credentials.keystores", "credentials.admin"}
+    assert absent <= {"credentials.admin"}
 
 
 # Each rule can fail: it is shown a module that breaks it.

@@ -3,7 +3,13 @@
 `guarded_session` for whoever needs a session, `GuardedAdapter` for whoever brings one, `check_url` for forms.
 """
 
-from credentials.outbound.adapter import DEFAULT_DEADLINE_SECONDS, DEFAULT_MAX_BYTES, GuardedAdapter, guarded_session
+from credentials.outbound.adapter import (
+    DEFAULT_DEADLINE_SECONDS,
+    DEFAULT_MAX_BYTES,
+    GuardedAdapter,
+    guarded_session,
+    load_public_authorities,
+)
 from credentials.outbound.errors import Blocked, DeadlineExceeded, TlsRefused, TooLarge, Unreachable
 from credentials.outbound.policy import Allowance, check_url, is_named, parse_allow
 
@@ -20,5 +26,6 @@ __all__ = [
     "check_url",
     "guarded_session",
     "is_named",
+    "load_public_authorities",
     "parse_allow",
 ]

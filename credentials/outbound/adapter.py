@@ -160,11 +160,17 @@ def guarded_session(
     return session
 
 
+def load_public_authorities(context: ssl.SSLContext) -> None:
+    """Let ``context`` trust the public CAs and those of the operating system. Takes tens of milliseconds."""
+    context.load_verify_locations(cafile=certifi.where())
+    context.load_default_certs()
+
+
 @functools.cache
 def _default_context() -> ssl.SSLContext:
-    """The public CAs and those of the operating system. Built once, because reading them takes tens of milliseconds."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    context.load_default_certs()
+    """What everybody uses who brings no context of their own. Built once, because reading the CAs takes its time."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    load_public_authorities(context)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     context.sslsocket_class = BudgetedTlsSocket

@@ -40,6 +40,7 @@ def add(access: Access, *, credential_id: UUID, name: str, kind: str, entered: M
         status=Status.NEEDS_AUTHORIZATION if authentication.waits_for_authorization else Status.ACTIVE,
         status_code=code,
         status_reason=explain.reason(code) if code else "",
+        expires_at=authentication.ends_at(payload),
         created_by=access.user,
         updated_by=access.user,
     )

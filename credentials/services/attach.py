@@ -29,7 +29,11 @@ def offered_to(place: Place, organization: Organization, *, attached: UUID | Non
     """
     credentials = Credential.objects.filter(organization=organization)
     fitting = (credentials.filter(kind=each.kind) for each in rooms() if each.attaches_to == place)
-    return reduce(or_, fitting, credentials.filter(pk=attached)).select_related("token").order_by("name")
+    return (
+        reduce(or_, fitting, credentials.filter(pk=attached) if attached else credentials.none())
+        .select_related("token")
+        .order_by("name")
+    )
 
 
 def problem(place: Place, credential: Credential | None, organization: Organization) -> str:

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -212,7 +213,11 @@ def send(prepared: Prepared, ready: Ready | None, *, seconds: float) -> Answer:
 
     The credential comes last: a header of the integration's own cannot stand in its place.
     """
-    with guarded_session(deadline=seconds, max_bytes=MAX_ANSWER_BYTES) as session:
+    try:
+        context = ready.room.ssl_context(ready.material) if ready else None
+    except ssl.SSLError:  # accepted when it was saved, and not any more: OpenSSL or its settings have changed
+        return Answer(error="tls")
+    with guarded_session(deadline=seconds, max_bytes=MAX_ANSWER_BYTES, ssl_context=context) as session:
         session.headers["User-Agent"] = "BotAccounts"
         try:
             response = session.request(

@@ -1,6 +1,7 @@
 """Change a credential. What is left blank stays; what was authorized for other values does not."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -53,6 +54,7 @@ def edit(access: Access, credential: Credential, *, version: int, name: str, ent
     )
     credential.seal("secrets", secrets)
     now = database_now()
+    fresh = {} if authentication.life_cycle else starting_again(authentication.ends_at(payload), now)
     try:
         with transaction.atomic():
             if invalidated:
@@ -64,6 +66,7 @@ def edit(access: Access, credential: Credential, *, version: int, name: str, ent
                 version=F("version") + 1,
                 updated_at=now,
                 updated_by=access.user,
+                **fresh,
             )
             if not saved:
                 raise EditedMeanwhile
@@ -77,6 +80,14 @@ def edit(access: Access, credential: Credential, *, version: int, name: str, ent
     except IntegrityError:
         raise NameTaken from None
     return credential
+
+
+def starting_again(ends_at: datetime | None, now: datetime) -> dict[str, Any]:
+    """The columns of a credential that has no token: what was said of the old values does not hold for the new ones."""
+    ended = ends_at is not None and ends_at <= now
+    return {"expires_at": ends_at} | (
+        {} if ended else {"status": Status.ACTIVE, "status_code": "", "status_reason": ""}
+    )
 
 
 def forget_tokens(credential: Credential) -> None:

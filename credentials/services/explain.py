@@ -125,6 +125,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "the resource reported a problem of its own",
         "Nothing needs to be done while it is tried again; ask the resource's operator if it goes on.",
     ),
+    "certificate_expired": Explanation(
+        "The key certificate has ended",
+        "its key certificate has ended",
+        "Choose Edit and upload a key certificate that is valid.",
+    ),
     "secrets_unreadable": Explanation(
         "The stored secrets cannot be opened",
         "the stored secrets cannot be opened with the configured keys",

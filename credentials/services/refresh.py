@@ -166,12 +166,13 @@ def after_failure(attempt: TokenAttempt, failure: OAuthFailure, claimed: Lease, 
 
 
 def end_when_expired(credential: Credential, *, actor: Actor) -> bool:
-    """Tell a person that access has ended, for a token that nothing can renew. False where that is not so."""
+    """Tell a person that access has ended: a token that nothing can renew, or a certificate. False where it has not."""
     now = database_now()
-    code = "no_refresh_token"
+    renewable = room(credential.kind).life_cycle is not None
+    code = "no_refresh_token" if renewable else "certificate_expired"
     with transaction.atomic():
         ended = Credential.objects.filter(pk=credential.pk, status=Status.ACTIVE, expires_at__lte=now).update(
-            status=Status.NEEDS_AUTHORIZATION,
+            status=Status.NEEDS_AUTHORIZATION if renewable else Status.FAILED,
             status_code=code,
             status_reason=explain.reason(code),
             status_changed_at=now,

@@ -3,9 +3,11 @@
 A room sees plain values (`Material`), never a model: it can be read and tested without a database.
 """
 
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 import requests
@@ -24,7 +26,8 @@ class RoomForm(forms.Form):
     """The form of one wizard step, and of a part of the edit page.
 
     `advanced` fields hide behind "Advanced". `secret` fields are write-only: `configured` names those for which a value
-    is stored, and leaving one of these blank keeps what is stored.
+    is stored, and leaving one of these blank keeps what is stored. `stored` is what the wizard's draft holds of this
+    step.
     """
 
     advanced: ClassVar[tuple[str, ...]] = ()
@@ -32,26 +35,37 @@ class RoomForm(forms.Form):
 
     def __init__(self, *args: Any, configured: Sequence[str] = (), stored: Values | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # What the wizard keeps of this step: a form that checks one field against another needs the one left blank.
-        self.stored = stored or {}
+        self.stored: Values = stored or {}
         self.configured_fields = tuple(name for name in self.secret if name in configured)
         self.advanced_fields = self.advanced
         for name in self.configured_fields:
             self.fields[name].required = False
 
     def typed(self) -> dict[str, Any]:
-        """What was entered, be it valid or not, for the wizard to keep. A file stays out: its name says nothing."""
-        return {name: self[name].data for name, field in self.fields.items() if not isinstance(field, forms.FileField)}
+        """What a draft keeps of a form that may not be valid, as JSON.
+
+        A secret left blank keeps the one stored before, and so does one that is refused: what is stored is not put to
+        the proof again when it is left blank later. A file stays out: what it holds belongs to a field of the form.
+        """
+        typed = {name: self[name].data for name, field in self.fields.items() if not isinstance(field, forms.FileField)}
+        for name in self.secret:
+            if not typed.get(name) or name in self.errors:
+                typed[name] = self.stored.get(name, "")
+        return typed
 
 
 @dataclass(frozen=True)
 class Step:
-    """One page of the wizard after the first. `form` is None where there is only something to read and copy."""
+    """One page of the wizard after the first. `form` is None where there is only something to read.
+
+    `shows_summary`: the page shows what was entered in the steps before, as it will stand on the credential's page.
+    """
 
     slug: str
     label: str
     form: type[RoomForm] | None = None
     shows_redirect_uri: bool = False
+    shows_summary: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,6 +177,8 @@ class CredentialType(ABC):
     icon: ClassVar[str]
     life_cycle: ClassVar[TokenLifeCycle | None] = None
     attaches_to: ClassVar[Literal["integrations", "domains"]] = "integrations"
+    # Follows "Expiring: ".
+    ending: ClassVar[str] = "access ends soon and does not renew itself; authorize it again in time"
 
     def first_step_fields(self) -> dict[str, forms.Field]:
         """What this type asks beside Name and Authentication Type. Required only where this type is chosen."""
@@ -171,10 +187,6 @@ class CredentialType(ABC):
     @abstractmethod
     def steps(self, first: Values) -> tuple[Step, ...]:
         """The steps after the first, given what was entered there."""
-
-    def secret_fields(self, payload: Values) -> tuple[str, ...]:
-        """What the steps ask for that is never shown again."""
-        return tuple(name for step in self.steps(payload) if step.form for name in step.form.secret)
 
     @abstractmethod
     def split(self, entered: Values) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -187,6 +199,18 @@ class CredentialType(ABC):
     @abstractmethod
     def facts(self, payload: Values, configured: Sequence[str]) -> list[Fact]:
         """How it shows. `configured` names the secrets that are stored."""
+
+    def configured(self, payload: Values) -> tuple[str, ...]:
+        """The secrets that are stored beside this payload."""
+        return tuple(name for step in self.steps(payload) if step.form for name in step.form.secret)
+
+    def warnings(self, payload: Values) -> list[str]:
+        """Sentences that a person should read before they save it, and on its page."""
+        return []
+
+    def ends_at(self, payload: Values) -> datetime | None:
+        """When it stops working unless a person replaces something; None where nothing of it ends."""
+        return None
 
     def variant(self, payload: Values) -> str:
         """A word that tells two credentials of this type apart, such as the grant type; or ""."""
@@ -203,6 +227,10 @@ class CredentialType(ABC):
     @abstractmethod
     def authenticator(self, material: Material) -> requests.auth.AuthBase:
         """What puts this credential on a request."""
+
+    def ssl_context(self, material: Material) -> ssl.SSLContext | None:
+        """The TLS context of a call, for a type that authenticates in the handshake."""
+        return None
 
     @abstractmethod
     def attached(self, material: Material) -> list[str]:

@@ -3,6 +3,7 @@
 from credentials.types.access_token import AccessToken
 from credentials.types.base import CredentialType
 from credentials.types.basic import BasicAuthentication
+from credentials.types.mutual import MutualAuthentication
 from credentials.types.nlu import ThirdPartyNlu
 from credentials.types.oauth2 import OAuth2
 
@@ -13,6 +14,7 @@ class UnknownType(LookupError):
 
 TYPES: dict[str, CredentialType] = {
     "oauth2": OAuth2(),
+    "mutual_authentication": MutualAuthentication(),
     "basic_authentication": BasicAuthentication(),
     "access_token": AccessToken(),
     "third_party_nlu": ThirdPartyNlu(),

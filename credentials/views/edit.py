@@ -70,7 +70,7 @@ def make_form(credential: Credential, request: HttpRequest) -> forms.Form:
     kind = form_for(credential)
     kwargs: dict[str, Any] = {}
     if issubclass(kind, RoomForm):
-        kwargs["configured"] = kind.secret if credential.secrets else ()
+        kwargs["configured"] = room(credential.kind).configured(credential.payload) if credential.secrets else ()
     if request.method == "POST":
         return kind(request.POST, request.FILES, **kwargs)
     entered = room(credential.kind).entered(credential.payload)

@@ -53,7 +53,10 @@ def why_expiring(credential: Credential) -> str:
     if token is not None and token.failures and token.refresh_at:
         return f"renewing it failed and is tried again: {token.last_error}"
     if credential.expires_at and credential.expires_at < timezone.now() + SOON:
-        return "access ends soon and does not renew itself; authorize it again in time"
+        try:
+            return room(credential.kind).ending
+        except UnknownType:
+            return "it ends soon"
     return ""
 
 
@@ -93,6 +96,7 @@ class CredentialView:
     authorize_url: str | None
     can_manage: bool
     facts: list[Fact] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def present(access: Access, credential: Credential, *, used_by: int = 0, with_facts: bool = False) -> CredentialView:
@@ -102,10 +106,15 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         type_label, type_icon = authentication.label, authentication.icon
         variant = authentication.variant(credential.payload)
         authorizable = authentication.authorizable(credential.payload)
-        configured = authentication.secret_fields(credential.payload) if credential.secrets else ()
-        facts = authentication.facts(credential.payload, configured)
+        configured = authentication.configured(credential.payload) if credential.secrets else ()
+        facts, warnings = (
+            (authentication.facts(credential.payload, configured), authentication.warnings(credential.payload))
+            if with_facts
+            else ([], [])
+        )
     except UnknownType:
-        type_label, type_icon, variant, authorizable, facts = credential.kind, "question-circle", "", False, []
+        type_label, type_icon, variant, authorizable = credential.kind, "question-circle", "", False
+        facts, warnings = [], []
     where = [access.organization.pk, credential.pk]
     shown = status_of(credential)
     return CredentialView(
@@ -132,7 +141,8 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         delete_url=reverse("credentials:delete", args=where),
         authorize_url=reverse("credentials:authorize", args=where) if authorizable else None,
         can_manage=access.may(Action.MANAGE_CREDENTIALS),
-        facts=facts if with_facts else [],
+        facts=facts,
+        warnings=warnings,
     )
 
 

@@ -51,6 +51,8 @@ def step(request: HttpRequest, access: Access, draft_id: UUID, slug: str) -> Htt
         return redirect(step_url(access, entered, FIRST))
     if request.method == "POST":
         return take(request, access, entered, current)
+    if current.shows_summary and (missing := first_missing(entered, before=current)):
+        return redirect(step_url(access, entered, missing))
     return show(request, access, entered, current, blank_form(entered, current, check="check" in request.GET))
 
 
@@ -70,9 +72,8 @@ def take(request: HttpRequest, access: Access, entered: Entered, current: Step) 
 
 def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpResponseBase:
     """Every step has been valid: make the credential, and authorize it where its type asks for that."""
-    for passed in entered.flow.steps:
-        if passed.form and not entered.is_valid(passed.slug):
-            return redirect(step_url(access, entered, passed))
+    if missing := first_missing(entered):
+        return redirect(step_url(access, entered, missing))
     values = entered.all_values()
     try:
         credential = add(
@@ -85,6 +86,23 @@ def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpRespon
         return begin_authorization(request, access, credential)
     messages.success(request, f"The credential “{credential.name}” was saved.")
     return go_to(request, reverse("credentials:list", args=[access.organization.pk]))
+
+
+def first_missing(entered: Entered, *, before: Step | None = None) -> Step | None:
+    """The first step of the flow, or of its part before a step, that still has to be filled in."""
+    steps = entered.flow.steps
+    passed = steps[: steps.index(before)] if before else steps
+    return next((step for step in passed if step.form and not entered.is_valid(step.slug)), None)
+
+
+def summary(entered: Entered) -> dict[str, Any]:
+    """What will be saved, as the credential's own page will show it."""
+    room = entered.flow.room
+    if room is None:
+        return {}
+    payload, secrets = room.split(entered.all_values())
+    configured = [name for name, value in secrets.items() if value not in ("", None)]
+    return {"facts": room.facts(payload, configured), "warnings": room.warnings(payload)}
 
 
 def gone(request: HttpRequest, access: Access, draft_id: UUID) -> HttpResponseBase:
@@ -110,6 +128,7 @@ def show(
         },
         "form": form,
         "redirect_uri": redirect_uri(entered.draft.pk) if entered and current.shows_redirect_uri else "",
+        "summary": summary(entered) if entered and current.shows_summary else None,
         "action_label": flow.action_label(current),
         "back": flow.previous(current) is not None,
         "cancel_url": reverse("credentials:list", args=[organization_id]),
@@ -135,8 +154,7 @@ def make_form(entered: Entered, current: Step, **kwargs: Any) -> forms.Form | No
         return None
     if issubclass(kind, RoomForm):
         stored = entered.values(current.slug)
-        kwargs["configured"] = [name for name in kind.secret if stored.get(name)]
-        kwargs["stored"] = stored
+        kwargs |= {"configured": [name for name in kind.secret if stored.get(name)], "stored": stored}
     return kind(**kwargs)
 
 
@@ -176,18 +194,10 @@ def name_is_free(access: Access, form: forms.Form) -> bool:
 
 
 def keep_raw(entered: Entered, current: Step, form: forms.Form | None) -> None:
-    """Store what was typed though it may not be valid.
-
-    A secret left blank keeps the one stored before, and so does one that is refused: what is stored is not put to the
-    proof again when it is left blank later.
-    """
+    """Store what was typed though it may not be valid."""
     if form is None:
         return
     typed = form.typed() if isinstance(form, RoomForm) else {name: form[name].data for name in form.fields}
-    stored = entered.values(current.slug)
-    for name in getattr(form, "secret", ()):
-        if not typed[name] or name in form.errors:
-            typed[name] = stored.get(name, "")
     entered.keep(current.slug, typed, valid=False)
 
 

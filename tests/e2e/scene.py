@@ -1,6 +1,5 @@
 """A running product with its people, and the sandbox resource beside it: where every walk through the pages begins."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +11,6 @@ from tests.support.sandbox_server import Sandbox
 
 # Long enough for a walk of a few clicks, short enough to wait for its end.
 ACCESS_TOKEN_SECONDS = 6
-
-_INTEGRATION = """
-from credentials.models import ApiIntegration
-integration = ApiIntegration.objects.create(
-    bot_id="{bot_id}", organization_id="{organization_id}", name="{name}",
-    method="GET", url="{url}", credential_id="{credential_id}",
-)
-print(integration.pk)
-"""
 
 
 @dataclass(frozen=True)
@@ -43,17 +33,18 @@ class Scene:
         """Run Python in the product and return the last line that it printed."""
         return self.product.manage("shell", "--verbosity", "0", "-c", code).strip().rpartition("\n")[2]
 
-    def add_integration(self, credential_id: str, name: str = "Order status") -> str:
-        """Attach a credential to a call of the sandbox's protected API; the integration's id."""
-        return self.shell(
-            _INTEGRATION.format(
-                bot_id=self.stage.bot_id,
-                organization_id=self.stage.organization_id,
-                name=f"{name} {credential_id[:8]}",
-                url=f"{self.sandbox.url}/api/orders/A-1001",
-                credential_id=credential_id,
-            )
-        )
+    def add_integration(self, credential_id: str) -> str:
+        """Attach a credential to a call of the sandbox's protected API, on its page; the integration's id."""
+        alice = self.visitor("alice")
+        form = {
+            "name": f"Order status {credential_id[:8]}",
+            "bot": self.stage.bot_id,
+            "method": "GET",
+            "url": f"{self.sandbox.url}/api/orders/A-1001",
+            "credential": credential_id,
+            "use_default_headers": "on",
+        }
+        return alice.step(alice.post(self.url("integrations/add/"), form)).rstrip("/").rpartition("/")[2]
 
     def call(self, integration_id: str) -> requests.Response:
         """What a bot does in the middle of a conversation."""
@@ -65,11 +56,13 @@ class Scene:
         )
 
     def credentials_named(self, name: str) -> list[str]:
-        """The ids of the organization's credentials of this name."""
-        code = "import json; from credentials.models import Credential\n"
-        code += f"print(json.dumps([str(c.pk) for c in Credential.objects.filter(name={name!r})]))"
-        found: list[str] = json.loads(self.shell(code))
-        return found
+        """The ids of the organization's credentials of this name, as the API lists them."""
+        answer = requests.get(
+            f"{self.product.url}/api/v1/credentials?limit=500",
+            headers={"Authorization": f"Bearer {self.stage.service_token}"},
+            timeout=30,
+        )
+        return [credential["id"] for credential in answer.json()["credentials"] if credential["name"] == name]
 
 
 def set_up(start_product: Factory, sandbox: Sandbox, **options: Any) -> Scene:

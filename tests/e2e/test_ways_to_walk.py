@@ -100,6 +100,8 @@ def test_the_walk_with_a_code_never_scrolls_sideways_at_320_pixels(page: Page, s
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     assert not scrolls_sideways(page)
     page.get_by_role("link", name="All credentials").click()
+    assert not scrolls_sideways(page)
+    page.goto(scene.url("credentials/?q=telephone"))
     page.get_by_text(re.compile("Actions for Orders on a telephone")).locator("..").click()
     expect(page.get_by_role("button", name="Authorize")).to_be_visible()
     assert not scrolls_sideways(page)

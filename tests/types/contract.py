@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from credentials.types.base import CredentialType, RoomForm
 from credentials.types.registry import room
 
@@ -13,14 +15,18 @@ class Sample:
     """One credential as a person enters it.
 
     `first` are the fields beside Name and Authentication Type; `steps` maps the slug of a step to what is posted there.
-    `secrets` names the posted fields that nobody may ever see again. `labels` are the specification's, in its order.
+    `secrets` names the fields that nobody may ever see again. `labels` are the specification's, in its order. `files`
+    maps the slug of a step to what is uploaded there; `passing` names the posted secrets that are used once and stored
+    nowhere.
     """
 
     kind: str
     title: str
     first: Mapping[str, str] = field(default_factory=dict)
-    steps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     secrets: Sequence[str] = ()
+    passing: Sequence[str] = ()
     labels: Sequence[str] = ()
     final_action: str = "Save"
 
@@ -35,7 +41,8 @@ class Sample:
         """The bound form of a step; `changes` replace what is posted."""
         step = next(step for step in self.room.steps(self.first) if step.slug == slug)
         assert step.form is not None
-        return step.form({**self.steps[slug], **changes}, configured=configured)
+        uploads = {name: SimpleUploadedFile("upload", content) for name, content in self.files.get(slug, {}).items()}
+        return step.form({**self.steps[slug], **changes}, uploads, configured=configured)
 
     def entered(self) -> dict[str, Any]:
         """The cleaned values of all steps together, as the wizard hands them to `split`."""
@@ -48,4 +55,10 @@ class Sample:
         return values
 
     def secret_values(self) -> list[str]:
-        return [posted[name] for posted in self.steps.values() for name in self.secrets if name in posted]
+        return [*self._posted(self.secrets), *self.passing_values()]
+
+    def passing_values(self) -> list[str]:
+        return self._posted(self.passing)
+
+    def _posted(self, names: Sequence[str]) -> list[str]:
+        return [posted[name] for posted in self.steps.values() for name in names if name in posted]
