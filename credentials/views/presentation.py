@@ -20,12 +20,13 @@ SOON = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Shown:
-    """A status: an icon, a word, and why."""
+    """A status: an icon, a word, why, and since when where that is news."""
 
     status: str
     status_tone: str
     status_icon: str
     status_reason: str = ""
+    status_since: datetime | None = None
 
 
 LOOKS: dict[str, tuple[str, str]] = {
@@ -45,7 +46,8 @@ def status_of(credential: Credential) -> Shown:
     if credential.status == Status.ACTIVE and (reason := why_expiring(credential)):
         return Shown("Expiring", "warn", "hourglass-split", reason)
     tone, icon = LOOKS[credential.status]
-    return Shown(Status(credential.status).label, tone, icon, credential.status_reason)
+    since = credential.status_changed_at if credential.status_reason else None
+    return Shown(Status(credential.status).label, tone, icon, credential.status_reason, since)
 
 
 def why_expiring(credential: Credential) -> str:
@@ -81,6 +83,7 @@ class CredentialView:
     status_tone: str
     status_icon: str
     status_reason: str
+    status_since: datetime | None
     last_used_at: datetime | None
     expires_at: datetime | None
     without_end: str
@@ -127,6 +130,7 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         status_tone=shown.status_tone,
         status_icon=shown.status_icon,
         status_reason=shown.status_reason,
+        status_since=shown.status_since,
         last_used_at=credential.last_used_at,
         expires_at=credential.expires_at,
         without_end=without_end(credential),

@@ -106,7 +106,7 @@ def test_each_status_is_an_icon_a_word_and_a_reason(bob: Client, cast: Cast) -> 
         "Active",
         "Expiring access ends soon and does not renew itself; authorize it again in time",
         "Expiring renewing it failed and is tried again: the resource did not answer in time",
-        "Needs authorization the resource says that the grant was revoked",
+        "Needs authorization the resource says that the grant was revoked, just now",
         "Needs authorization it has not been authorized yet",
     ]
     cells = re.findall(r'class="cell-status">(.*?)</td>', text, re.DOTALL)
