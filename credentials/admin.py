@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from credentials.models import ApiIntegration, Authorization, Credential, Draft, OAuthToken, TokenAttempt
-from credentials.services import integrations
+from credentials.models import ApiIntegration, Authorization, Credential, Domain, Draft, OAuthToken, TokenAttempt
+from credentials.services import attach, domains, integrations
 from credentials.services.describe import type_of
 from credentials.services.integrations import Definition
 from credentials.types.registry import rooms
@@ -185,7 +185,9 @@ class IntegrationAdminForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         credentials = self.fields.get("credential")
         if not self.instance._state.adding and isinstance(credentials, forms.ModelChoiceField):
-            credentials.queryset = Credential.objects.filter(organization=self.instance.organization_id)
+            credentials.queryset = attach.offered_to(
+                "integrations", self.instance.organization, attached=self.instance.credential_id
+            )
 
     def clean_headers(self) -> list[list[str]]:
         return pairs(self.cleaned_data["headers"])
@@ -241,3 +243,43 @@ def definition_of(integration: ApiIntegration) -> Definition:
         parameters=[(name, value) for name, value in integration.parameters],
         body=integration.body,
     )
+
+
+class DomainAdminForm(forms.ModelForm):
+    """Offers what a domain may be given."""
+
+    class Meta:
+        model = Domain
+        fields = ("organization", "name", "credential")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        credentials = self.fields.get("credential")
+        if not self.instance._state.adding and isinstance(credentials, forms.ModelChoiceField):
+            credentials.queryset = attach.offered_to(
+                "domains", self.instance.organization, attached=self.instance.credential_id
+            )
+
+
+@admin.register(Domain)
+class DomainAdmin(UseCaseAdmin):
+    form = DomainAdminForm
+    fixed = ("organization",)
+    autocomplete_fields = ["organization", "credential"]
+    list_display = ["name", "organization", "credential", "updated_at"]
+    list_filter = [("credential", admin.EmptyFieldListFilter), "updated_at"]
+    list_select_related = ["organization", "credential"]
+    ordering = ["-updated_at"]
+    search_fields = ["name", "=id", "credential__name", "organization__name", "=organization__id"]
+
+    def create(self, actor: Actor, obj: Domain) -> Domain:
+        return domains.create(actor, obj.organization, name=obj.name, credential=obj.credential)
+
+    def update(self, actor: Actor, obj: Domain) -> None:
+        domains.edit(actor, obj, name=obj.name, credential=obj.credential)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Domain) -> None:
+        domains.delete(staff(request), obj)

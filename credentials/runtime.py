@@ -9,7 +9,7 @@ from credentials.models import Credential, OAuthToken
 from credentials.models.clock import database_now
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
 from credentials.services import explain
-from credentials.services.refresh import Outcome, end_when_expired, refresh_as_read
+from credentials.services.refresh import Outcome, ask_for_first, end_when_expired, refresh_as_read
 from credentials.types.base import CredentialType, Material, UsableToken
 from credentials.types.registry import room
 from organizations.audit import Actor
@@ -51,7 +51,8 @@ def make_ready(credential: Credential, *, actor: Actor, patience: float = WAIT_S
     authentication = room(credential.kind)
     try:
         secrets = credential.open_secrets()
-        if authentication.life_cycle is None:
+        life_cycle = authentication.life_cycle
+        if life_cycle is None or not life_cycle.holds_token(credential.payload):
             return Ready(authentication, Material(credential.payload, secrets))
         token = living_token(credential, actor, patience)
         usable = UsableToken(str(token.unseal("access_token")), token.token_type, token.scope or None)
@@ -113,6 +114,8 @@ def living_token(credential: Credential, actor: Actor, patience: float) -> OAuth
             if token.lives_at(now + LEEWAY) or (token.access_token and token.generation > found):
                 return token
         if token is None or token.refresh_at is None:
+            if ask_for_first(credential):
+                continue
             raise needs_authorization(credential, actor)
         if token.failures and token.refresh_at > now and not is_leased(token, now):
             raise Unavailable(token.last_error, (token.refresh_at - now).total_seconds())

@@ -11,6 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from credentials.api.authentication import challenge
 from credentials.runtime import NeedsAuthorization, Unavailable
+from credentials.services.domains import NoCredential
 from credentials.services.variables import MissingVariable, UnsafeValue
 from credentials.types.base import NoToken
 from credentials.types.registry import UnknownType
@@ -65,6 +66,8 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
             return unreadable(error)
         case NoToken():
             return unprocessable("no_token", "A credential of this type has no token to hand out.")
+        case NoCredential():
+            return unprocessable("no_credential", "The domain has no credential for an NLU engine.")
         case MissingVariable():
             return unprocessable("missing_variable", str(error))
         case UnsafeValue():

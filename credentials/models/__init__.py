@@ -2,9 +2,10 @@
 
 from credentials.models.authorization import Authorization
 from credentials.models.credential import Credential
+from credentials.models.domain import Domain
 from credentials.models.draft import Draft
 from credentials.models.integration import ApiIntegration
 from credentials.models.key_check import KeyCheck
 from credentials.models.token import OAuthToken, TokenAttempt
 
-__all__ = ["ApiIntegration", "Authorization", "Credential", "Draft", "KeyCheck", "OAuthToken", "TokenAttempt"]
+__all__ = ["ApiIntegration", "Authorization", "Credential", "Domain", "Draft", "KeyCheck", "OAuthToken", "TokenAttempt"]

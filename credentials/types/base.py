@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import requests
 from django import forms
@@ -45,11 +45,11 @@ class RoomForm(forms.Form):
         """What a draft keeps of a form that may not be valid, as JSON.
 
         A secret left blank keeps the one stored before, and so does one that is refused: what is stored is not put to
-        the proof again when it is left blank later.
+        the proof again when it is left blank later. A file stays out: what it holds belongs to a field of the form.
         """
-        typed = {name: self[name].data for name in self.fields}
+        typed = {name: self[name].data for name, field in self.fields.items() if not isinstance(field, forms.FileField)}
         for name in self.secret:
-            if not typed[name] or name in self.errors:
+            if not typed.get(name) or name in self.errors:
                 typed[name] = self.stored.get(name, "")
         return typed
 
@@ -88,6 +88,16 @@ class UsableToken:
 
 
 @dataclass(frozen=True)
+class EngineAccess:
+    """What an NLU engine is trained with: who the engine is, where, and a token for it."""
+
+    provider: str
+    token: UsableToken = field(repr=False)
+    endpoint: str
+    project_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Material:
     """One credential in plaintext, in memory, for as long as one use takes."""
 
@@ -108,7 +118,16 @@ class Decorator(requests.auth.AuthBase):
 
 
 class TokenLifeCycle(ABC):
-    """How a type that holds OAuth 2.0 tokens gets the first one and the next ones. Every call raises `OAuthFailure`."""
+    """How a type that holds OAuth 2.0 tokens gets the first one and the next ones. Every call raises `OAuthFailure`.
+
+    `starts_by_itself`: the first token is obtained, by `renew`, when somebody asks for it; nobody authorizes before.
+    """
+
+    starts_by_itself: ClassVar[bool] = False
+
+    def holds_token(self, payload: Values) -> bool:
+        """Whether there is a token at all. Where there is none, the secrets are used as they are."""
+        return True
 
     @abstractmethod
     def needs_consent(self, payload: Values) -> bool:
@@ -157,6 +176,7 @@ class CredentialType(ABC):
     label: ClassVar[str]
     icon: ClassVar[str]
     life_cycle: ClassVar[TokenLifeCycle | None] = None
+    attaches_to: ClassVar[Literal["integrations", "domains"]] = "integrations"
     # Follows "Expiring: ".
     ending: ClassVar[str] = "access ends soon and does not renew itself; authorize it again in time"
 
@@ -220,7 +240,24 @@ class CredentialType(ABC):
     def token(self, material: Material) -> UsableToken:
         """What the token endpoint of the bots' API hands out. Raises `NoToken`."""
 
+    def engine_access(self, material: Material) -> EngineAccess:
+        """What a domain is trained with. Raises `NoToken` where this type does not attach to domains."""
+        raise NoToken
+
+    def secret_texts(self, material: Material) -> list[str]:
+        """Every text of it that an answer which is shown must not repeat."""
+        return [value for value in material.secrets.values() if isinstance(value, str) and value]
+
+    def authorizable(self, payload: Values) -> bool:
+        """Whether *Authorize* has anything to do."""
+        return self.life_cycle is not None and self.life_cycle.holds_token(payload)
+
+    @property
+    def waits_for_authorization(self) -> bool:
+        """Whether it cannot be used before somebody has authorized it."""
+        return self.life_cycle is not None and not self.life_cycle.starts_by_itself
+
     @property
     def final_action(self) -> str:
         """The button that ends the wizard."""
-        return "Authorize" if self.life_cycle else "Save"
+        return "Authorize" if self.waits_for_authorization else "Save"

@@ -1,7 +1,10 @@
 """The table of authentication types, in the order in which the dialog offers them."""
 
+from credentials.types.access_token import AccessToken
 from credentials.types.base import CredentialType
+from credentials.types.basic import BasicAuthentication
 from credentials.types.mutual import MutualAuthentication
+from credentials.types.nlu import ThirdPartyNlu
 from credentials.types.oauth2 import OAuth2
 
 
@@ -12,6 +15,9 @@ class UnknownType(LookupError):
 TYPES: dict[str, CredentialType] = {
     "oauth2": OAuth2(),
     "mutual_authentication": MutualAuthentication(),
+    "basic_authentication": BasicAuthentication(),
+    "access_token": AccessToken(),
+    "third_party_nlu": ThirdPartyNlu(),
 }
 
 
