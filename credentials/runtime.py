@@ -12,7 +12,7 @@ from credentials.models.clock import database_now
 from credentials.models.leased import LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
 from credentials.services import challenges, consumers, explain
-from credentials.services.refresh import Outcome, end_when_expired, refresh_as_read
+from credentials.services.refresh import Outcome, ask_for_first, end_when_expired, refresh_as_read
 from credentials.types.base import CredentialType, Material, TokenOwner, UsableToken
 from credentials.types.registry import room
 from organizations.audit import Actor
@@ -77,7 +77,8 @@ def make_ready(
         return conversation_ready(authentication, credential, on_behalf)
     try:
         secrets = credential.open_secrets()
-        if authentication.life_cycle is None:
+        life_cycle = authentication.life_cycle
+        if life_cycle is None or not life_cycle.holds_token(credential.payload):
             return Ready(authentication, Material(credential.payload, secrets))
         token = living_token(credential, actor, patience)
         usable = UsableToken(str(token.unseal("access_token")), token.token_type, token.scope or None)
@@ -168,18 +169,22 @@ def living_token(credential: Credential, actor: Actor, patience: float) -> OAuth
     return living(
         lambda: OAuthToken.objects.filter(pk=credential.pk).first(),
         lambda token: refresh_as_read(token, actor=actor),
-        lambda: needs_authorization(credential, actor),
+        lambda: None if ask_for_first(credential) else needs_authorization(credential, actor),
         patience,
     )
 
 
 def living(
-    read: Callable[[], T | None], renew: Callable[[T], Outcome], hopeless: Callable[[], Exception], patience: float
+    read: Callable[[], T | None],
+    renew: Callable[[T], Outcome],
+    hopeless: Callable[[], Exception | None],
+    patience: float,
 ) -> T:
     """The token, renewed first if it has ended. Everybody else waits for that one renewal and reads what it brought.
 
     A token that still lives is served even where an early renewal failed. One that was obtained while this waited is
-    served however short it lives: nothing fresher is to be had. Raises what `hopeless` says where nothing renews it.
+    served however short it lives: nothing fresher is to be had.
+    Where nothing renews it, raises what `hopeless` says; None says to look again.
     """
     until = time.monotonic() + patience
     poll = FIRST_POLL
@@ -192,7 +197,9 @@ def living(
             if token.lives_at(now + LEEWAY) or (token.access_token and token.generation > found):
                 return token
         if token is None or token.refresh_at is None:
-            raise hopeless()
+            if (ended := hopeless()) is None:
+                continue
+            raise ended
         if token.failures and token.refresh_at > now and not token.is_leased_at(now):
             raise Unavailable(token.last_error, (token.refresh_at - now).total_seconds())
         outcome = renew(token)

@@ -2,7 +2,17 @@
 
 from django.urls import path, re_path
 
-from credentials.views import authorize, consumer, delete, detail, edit, identity_provider, integrations, listing
+from credentials.views import (
+    authorize,
+    consumer,
+    delete,
+    detail,
+    domains,
+    edit,
+    identity_provider,
+    integrations,
+    listing,
+)
 from credentials.wizard import views as wizard
 
 app_name = "credentials"
@@ -10,6 +20,7 @@ app_name = "credentials"
 ORGANIZATION = "organizations/<uuid:organization_id>"
 CREDENTIAL = f"{ORGANIZATION}/credentials/<uuid:credential_id>"
 INTEGRATION = f"{ORGANIZATION}/integrations/<uuid:integration_id>"
+DOMAIN = f"{ORGANIZATION}/domains/<uuid:domain_id>"
 
 urlpatterns = [
     re_path(r"^consumer/(?P<handle>[A-Za-z0-9_-]{20,128})/$", consumer.link, name="consumer-link"),
@@ -34,4 +45,9 @@ urlpatterns = [
     path(f"{INTEGRATION}/edit/", integrations.edit, name="integration-edit"),
     path(f"{INTEGRATION}/delete/", integrations.delete, name="integration-delete"),
     path(f"{INTEGRATION}/test/", integrations.send_test, name="integration-test"),
+    path(f"{ORGANIZATION}/domains/", domains.listing, name="domains"),
+    path(f"{ORGANIZATION}/domains/add/", domains.add, name="domain-add"),
+    path(f"{DOMAIN}/", domains.detail, name="domain"),
+    path(f"{DOMAIN}/edit/", domains.edit, name="domain-edit"),
+    path(f"{DOMAIN}/delete/", domains.delete, name="domain-delete"),
 ]

@@ -16,6 +16,7 @@ from credentials.runtime import ConsumerNotAuthenticated, NeedsAuthorization, Un
 from credentials.services import explain
 from credentials.services.challenges import NoChallenge, NotConfigured, WrongConfirmation
 from credentials.services.consumers import WrongHandOver
+from credentials.services.domains import NoCredential
 from credentials.services.identity_provider import NoIdentityProvider
 from credentials.services.variables import MissingVariable, UnsafeValue
 from credentials.types.base import NoToken
@@ -88,6 +89,8 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
             return unreadable(error)
         case NoToken():
             return unprocessable("no_token", "A credential of this type has no token to hand out.")
+        case NoCredential():
+            return unprocessable("no_credential", "The domain has no credential for an NLU engine.")
         case MissingVariable():
             return unprocessable("missing_variable", str(error))
         case UnsafeValue():

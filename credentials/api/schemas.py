@@ -156,6 +156,17 @@ class TokenAnswer(Schema):
     scope: str | None
 
 
+class EngineAnswer(Schema):
+    """What the domain's NLU engine is trained with. After `expires_at`, ask again."""
+
+    provider: str = Field(examples=["google_dialogflow", "ibm_watson"])
+    access_token: str
+    token_type: str = Field(examples=["Bearer"])
+    expires_at: datetime | None
+    endpoint: str = Field(description="Where the engine is.")
+    project_id: str | None = Field(description="The engine's project, where the provider has projects.")
+
+
 class CallAnswer(Schema):
     """What the resource answered. Success is 200 or 201."""
 

@@ -18,13 +18,15 @@ from credentials.api.schemas import (
     CallRequest,
     CredentialAnswer,
     CredentialList,
+    EngineAnswer,
     Request,
     TokenAnswer,
     TokenRequest,
 )
-from credentials.models import ApiIntegration, Credential
+from credentials.models import ApiIntegration, Credential, Domain
 from credentials.runtime import NOBODY, OnBehalf
 from credentials.services.call import call
+from credentials.services.domains import hand_out_access
 from credentials.services.use import hand_out_token
 from organizations.audit import Actor
 
@@ -145,6 +147,37 @@ def call_integration(request: HttpRequest, integration_id: UUID, body: CallReque
         "body": result.body,
         "attempts": result.attempts,
         "error": result.error or None,
+    }
+
+
+@api.post(
+    "domains/{uuid:domain_id}/credentials",
+    response=answers(EngineAnswer, *ABOUT_A_ROW),
+    operation_id="get_domain_credentials",
+    tags=["domains"],
+)
+def domain_credentials(request: HttpRequest, domain_id: UUID) -> Mapping[str, Any]:
+    """What the domain's NLU engine is trained with: a token that lives, and the endpoint. Never the stored credentials.
+
+    409 `needs_authorization`: only a person can help. 422 `no_credential`: the domain has none.
+    503 `temporarily_unavailable`: ask again after `Retry-After` seconds.
+    """
+    domain = (
+        Domain.objects.select_related("organization", "credential__organization")
+        .filter(pk=domain_id, organization_id=caller(request).organization_id)
+        .first()
+    )
+    if domain is None:
+        raise Http404
+    handed_out = hand_out_access(domain, actor=Actor.for_service_token(caller(request)))
+    engine = handed_out.access
+    return {
+        "provider": engine.provider,
+        "access_token": engine.token.access_token,
+        "token_type": engine.token.token_type,
+        "expires_at": handed_out.expires_at,
+        "endpoint": engine.endpoint,
+        "project_id": engine.project_id,
     }
 
 

@@ -4,6 +4,7 @@ from credentials.models.authorization import Authorization
 from credentials.models.challenge import ConsumerChallenge
 from credentials.models.consumer import ConsumerToken, ConsumerTokenAttempt
 from credentials.models.credential import Credential
+from credentials.models.domain import Domain
 from credentials.models.draft import Draft
 from credentials.models.identity_provider import ConsumerIdentityProvider
 from credentials.models.integration import ApiIntegration
@@ -18,6 +19,7 @@ __all__ = [
     "ConsumerToken",
     "ConsumerTokenAttempt",
     "Credential",
+    "Domain",
     "Draft",
     "KeyCheck",
     "OAuthToken",

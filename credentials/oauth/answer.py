@@ -60,7 +60,7 @@ def parse(raw: RawAnswer, *, secrets: Collection[str] = ()) -> TokenSet:
     return TokenSet(
         access_token=access_token,
         token_type=_token(fields, "token_type") or "Bearer",
-        refresh_token=_token(fields, "refresh_token"),
+        refresh_token=_refresh_token(fields),
         scope=_scope(fields.get("scope")),
         expires_in=_lifetime(fields.get("expires_in")),
         id_token=_token(fields, "id_token"),
@@ -88,8 +88,8 @@ def _refusal(raw: RawAnswer, fields: Mapping[str, Any], secrets: Collection[str]
     # A failing server may still spill a token into its answer; its own words are not to repeat that either.
     spilled = [fields.get(name) for name in ("access_token", "refresh_token", "id_token")]
     hidden = [*secrets, *(value for value in spilled if isinstance(value, str))]
-    said = fields.get("error")
-    detail = fields.get("error_description") or fields.get("message")
+    said = fields.get("error") or fields.get("errorCode")  # the latter, with errorMessage, is IBM Cloud's IAM
+    detail = fields.get("error_description") or fields.get("message") or fields.get("errorMessage")
     if isinstance(said, dict):  # {"error": {"message": …}}: some large providers' own form
         detail, said = said.get("message"), said.get("type") or said.get("status")
     described = clean(redact(detail, hidden)) if isinstance(detail, str) else ""
@@ -125,6 +125,12 @@ def _token(fields: Mapping[str, Any], name: str) -> str | None:
     if not isinstance(value, str) or not _VISIBLE.fullmatch(value):
         raise OAuthFailure("malformed_answer", f"The server's {name} holds characters that no token may hold.")
     return value
+
+
+def _refresh_token(fields: Mapping[str, Any]) -> str | None:
+    value = _token(fields, "refresh_token")
+    # What IBM Cloud's IAM puts there where it issues none.
+    return None if value == "not_supported" else value
 
 
 def _scope(value: object) -> str | None:

@@ -156,6 +156,19 @@ def refresh(client: Client, *, refresh_token: str, transport: Transport) -> RawA
     )
 
 
+def request_extension(
+    token_url: str, *, grant_type: str, parameters: Mapping[str, str], transport: Transport
+) -> RawAnswer:
+    """Ask for a token by an extension grant, whose parameters say who asks (RFC 6749 section 4.5).
+
+    Raises OAuthFailure when there was no answer.
+    """
+    session = _Session(_WebClient(""), transport)
+    body = {"grant_type": grant_type, **parameters}
+    headers = {"Accept": "application/json"}
+    return session.ask(lambda: session.post(token_url, data=body, headers=headers, auth=_NoAuthorization()))
+
+
 def revoke(client: Client, *, revocation_url: str, token: str, hint: TokenTypeHint, transport: Transport) -> RawAnswer:
     """Ask the server to forget ``token`` (RFC 7009).
 

@@ -11,7 +11,7 @@ from credentials.outbound.adapter import (
     load_public_authorities,
 )
 from credentials.outbound.errors import Blocked, DeadlineExceeded, TlsRefused, TooLarge, Unreachable
-from credentials.outbound.policy import Allowance, check_url, parse_allow
+from credentials.outbound.policy import Allowance, check_url, is_named, parse_allow
 
 __all__ = [
     "DEFAULT_DEADLINE_SECONDS",
@@ -25,6 +25,7 @@ __all__ = [
     "Unreachable",
     "check_url",
     "guarded_session",
+    "is_named",
     "load_public_authorities",
     "parse_allow",
 ]

@@ -103,6 +103,12 @@ def check_url(url: str, *, allowance: Allowance | None = None) -> None:
         raise ValueError("The URL must begin with https://; http:// is for hosts that the operator has allowed.")
 
 
+def is_named(url: str) -> bool:
+    """Tell whether OUTBOUND_ALLOW names the host and port of ``url``, which `check_url` has accepted."""
+    parts = urlsplit(url)
+    return configured().names(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+
+
 def screen(host: str, port: int, addresses: Sequence[str], allowance: Allowance) -> None:
     """Raise Blocked unless every one of ``addresses``, to which ``host`` resolved, is public or allowed."""
     if allowance.names(host, port):

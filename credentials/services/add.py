@@ -34,7 +34,7 @@ def add(access: Access, *, credential_id: UUID, name: str, kind: str, entered: M
         return existing
     authentication = room(kind)
     payload, secrets = authentication.split(entered)
-    code = "not_authorized" if authentication.life_cycle else ""
+    code = "not_authorized" if authentication.waits_for_authorization else ""
     credential = Credential(
         id=credential_id,
         organization=access.organization,
@@ -42,7 +42,7 @@ def add(access: Access, *, credential_id: UUID, name: str, kind: str, entered: M
         name=name,
         kind=kind,
         payload=payload,
-        status=Status.NEEDS_AUTHORIZATION if authentication.life_cycle else Status.ACTIVE,
+        status=Status.NEEDS_AUTHORIZATION if authentication.waits_for_authorization else Status.ACTIVE,
         status_code=code,
         status_reason=explain.reason(code) if code else "",
         expires_at=authentication.ends_at(payload),

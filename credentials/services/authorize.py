@@ -61,8 +61,9 @@ def start(access: Access, credential: Credential, *, nonce: str) -> Started:
     Raises `NotAuthorizable`, `ChangedMeanwhile`, and `Unsealable` where the stored secrets cannot be opened any more.
     """
     access.require(Action.MANAGE_CREDENTIALS)
-    life_cycle = room(credential.kind).life_cycle
-    if life_cycle is None:
+    authentication = room(credential.kind)
+    life_cycle = authentication.life_cycle
+    if life_cycle is None or not authentication.authorizable(credential.payload):
         raise NotAuthorizable
     try:
         material = Material(credential.payload, credential.open_secrets())

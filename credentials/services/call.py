@@ -276,7 +276,7 @@ def why(failure: requests.RequestException) -> str:
 def _secrets_of(ready: Ready) -> set[str]:
     """Every text that the credential could have put on the request."""
     material = ready.material
-    secrets = {value for value in material.secrets.values() if isinstance(value, str)}
+    secrets = set(ready.room.secret_texts(material))
     if material.token:
         secrets.add(material.token.access_token)
     plain = requests.Request("GET", "https://host.invalid/").prepare()

@@ -18,7 +18,7 @@ from credentials.services.addresses import account_callback, consumer_link
 from credentials.services.authorize import PARAMETER_AT_MOST, clean
 from credentials.services.identity_provider import required
 from credentials.services.records import record
-from credentials.types.base import Challenge
+from credentials.types.challenge import Challenge
 from credentials.types.registry import room
 from organizations.audit import Actor
 

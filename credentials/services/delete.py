@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from credentials.crypto.envelope import Unsealable
-from credentials.models import ApiIntegration, Credential, OAuthToken
+from credentials.models import ApiIntegration, Credential, Domain, OAuthToken
 from credentials.oauth import client as oauth
 from credentials.oauth.client import Client, TokenTypeHint
 from credentials.oauth.errors import OAuthFailure
@@ -48,6 +48,11 @@ def usages(credential: Credential) -> list[ApiIntegration]:
     return list(
         ApiIntegration.objects.filter(credential=credential).select_related("bot").order_by("bot__name", "name")
     )
+
+
+def domain_usages(credential: Credential) -> list[Domain]:
+    """The domains that use it."""
+    return list(Domain.objects.filter(credential=credential).order_by("name"))
 
 
 def delete(access: Access, credential: Credential) -> Revocation:

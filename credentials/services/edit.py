@@ -109,6 +109,9 @@ def forget_tokens(credential: Credential) -> None:
         status=AuthorizationStatus.FAILED, error="changed", code="", verifier="", finished_at=now
     )
     Credential.objects.filter(pk=credential.pk).update(expires_at=None)
+    if not room(credential.kind).waits_for_authorization:
+        journal.set_status(credential, Status.ACTIVE, "", "", now)
+        return
     # One that was never authorized still says so.
     code = "changed" if credential.status_code != "not_authorized" else "not_authorized"
     journal.set_status(credential, Status.NEEDS_AUTHORIZATION, code, explain.reason(code), now)

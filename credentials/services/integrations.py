@@ -13,7 +13,7 @@ from credentials import outbound
 from credentials.models import ApiIntegration, Credential
 from credentials.models.integration import Method
 from credentials.outbound import Allowance
-from credentials.services import variables
+from credentials.services import attach, variables
 from organizations import audit
 from organizations.access import Access, authorize
 from organizations.audit import Actor, NewEntry
@@ -155,8 +155,8 @@ def _fields(definition: Definition, organization: Organization, allowance: Allow
         errors["name"] = "Give a name of one line and at most 255 characters."
     if definition.bot.organization_id != organization.pk:
         errors["bot"] = "There is no such bot in this organization."
-    if definition.credential is not None and definition.credential.organization_id != organization.pk:
-        errors["credential"] = "There is no such credential in this organization."
+    if refusal := attach.problem("integrations", definition.credential, organization):
+        errors["credential"] = refusal
     if definition.method not in Method.values:
         errors["method"] = "Choose one of the methods."
     url = definition.url.strip()

@@ -22,6 +22,7 @@ from credentials.oauth.errors import OAuthFailure
 from credentials.services import explain, schedule
 from credentials.services.lease import Lease
 from credentials.services.records import record
+from credentials.types.base import Material
 from credentials.types.registry import room
 from organizations.audit import Actor
 
@@ -65,7 +66,9 @@ def sent_secrets(attempt: TokenAttempt) -> list[str]:
     """What a request carried that its answer must not be quoted with, should the provider echo it."""
     token, authorization = attempt.token, attempt.authorization
     try:
-        opened = [*token.credential.open_secrets().values(), token.unseal("refresh_token")]
+        credential = token.credential
+        material = Material(credential.payload, credential.open_secrets())
+        opened = [*room(credential.kind).secret_texts(material), token.unseal("refresh_token")]
         if authorization is not None:
             opened += [authorization.unseal("code"), authorization.unseal("verifier")]
     except Unsealable:
@@ -77,14 +80,15 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Acto
     """Swap the token, in one write. False where the generation has moved on: then nothing is changed.
 
     With a lease it is a renewal: an answer without refresh token keeps the old one (RFC 6749 §6). Without one it is the
-    first token of a new authorization, which replaces everything that came from the one before. Raises `Gone`.
+    first token of a new authorization, which replaces everything that came from the one before; so is one that nobody
+    had to authorize, where there is nothing yet. Raises `Gone`.
     """
     with transaction.atomic():
         credential, token = lock(attempt.token_id)
         if lease and has_moved_on(token, lease):
             close(attempt, AttemptState.FAILED, now, error="superseded")
             return False
-        renewal = lease is not None
+        renewal = lease is not None and bool(token.access_token or token.refresh_token)
         has_refresh_token = bool(tokens.refresh_token) or (renewal and bool(token.refresh_token))
         life_cycle = room(credential.kind).life_cycle
         renews = life_cycle is not None and life_cycle.can_renew(

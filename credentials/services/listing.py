@@ -1,6 +1,7 @@
 """A page of an organization's credentials: filtered, sorted, and found by a key instead of an offset."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Lower
 
-from credentials.models import ApiIntegration, Credential
+from credentials.models import ApiIntegration, Credential, Domain
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from organizations.models import Organization
@@ -49,7 +50,7 @@ class Page:
 
 
 def page(organization: Organization, query: Query) -> Page:
-    """One page. `rows` carry `used_by`, the number of integrations, and their token, creator and editor."""
+    """One page. `rows` carry `used_by`, the number of integrations and domains, and their token, creator and editor."""
     found = matching(organization, query)
     column, descending = SORTS.get(query.sort, SORTS["name"])
     mark = read_key(query.before or query.after, column)
@@ -80,11 +81,12 @@ def page(organization: Organization, query: Query) -> Page:
 
 
 def count_uses(rows: Sequence[Credential]) -> None:
-    """Set `used_by` of one page. In a query of its own: joined, it would count for every row that matches."""
-    uses = ApiIntegration.objects.filter(credential__in=rows).values_list("credential").annotate(Count("pk"))
-    counted = dict(uses.order_by())
+    """Set `used_by` of one page. In queries of their own: joined, they would count for every row that matches."""
+    counted: Counter[UUID | None] = Counter()
+    for users in (ApiIntegration.objects.filter(credential__in=rows), Domain.objects.filter(credential__in=rows)):
+        counted.update(dict(users.order_by().values_list("credential").annotate(Count("pk"))))
     for row in rows:
-        row.used_by = counted.get(row.pk, 0)  # type: ignore[attr-defined]
+        row.used_by = counted[row.pk]  # type: ignore[attr-defined]
 
 
 def matching(organization: Organization, query: Query) -> QuerySet[Credential]:

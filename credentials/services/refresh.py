@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from credentials.models import OAuthToken, TokenAttempt
 from credentials.models.clock import database_now
@@ -33,13 +33,31 @@ def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None)
     """
     token = OAuthToken.objects.filter(pk=credential_id).first()
     now = database_now()
-    if token is None or not token.generation:
+    if token is None or (not token.generation and token.refresh_at is None):
         return Outcome.NOT_DUE
     orphaned = token.lease_until is not None and token.lease_until < now
     wanted = token.generation == instead_of or (token.refresh_at is not None and token.refresh_at <= now)
     if not (wanted or orphaned):
         return Outcome.NOT_DUE
     return CredentialRenewal(token, actor).work(wanted=wanted)
+
+
+def ask_for_first(credential: Credential) -> bool:
+    """Make the first token of a type that starts by itself due. False where only a person can help.
+
+    Once: where the provider has refused for good, there is nothing to ask for until somebody edits or authorizes.
+    """
+    life_cycle = room(credential.kind).life_cycle
+    if life_cycle is None or not life_cycle.starts_by_itself:
+        return False
+    try:
+        with transaction.atomic():
+            OAuthToken.objects.get_or_create(credential=credential, organization_id=credential.organization_id)
+            untried = OAuthToken.objects.filter(pk=credential.pk, access_token="", failures=0, refresh_at=None)
+            untried.update(refresh_at=database_now())
+    except IntegrityError:  # it was deleted meanwhile
+        return False
+    return OAuthToken.objects.filter(pk=credential.pk, refresh_at__isnull=False).exists()
 
 
 def refresh_as_read(token: OAuthToken, *, actor: Actor) -> Outcome:

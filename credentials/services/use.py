@@ -11,7 +11,8 @@ from credentials.models import Credential, OAuthToken
 from credentials.models.clock import database_now
 from credentials.services import wake
 from credentials.services.records import record
-from credentials.types.base import UsableToken
+from credentials.types.base import NoToken, UsableToken
+from credentials.types.registry import room
 from organizations.audit import Actor
 
 LAST_USED_EVERY = timedelta(minutes=1)
@@ -27,6 +28,8 @@ class HandedOut:
 
 def hand_out_token(credential: Credential, *, actor: Actor, on_behalf: runtime.OnBehalf = runtime.NOBODY) -> HandedOut:
     """A usable token. Raises `NoToken`, `runtime.NeedsAuthorization`, `ConsumerNotAuthenticated`, `Unavailable`."""
+    if room(credential.kind).attaches_to != "integrations":
+        raise NoToken  # before anything is asked of a provider
     ready = runtime.make_ready(credential, actor=actor, on_behalf=on_behalf)
     token = ready.room.token(ready.material)
     with transaction.atomic():

@@ -9,12 +9,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import requests
 from django import forms
 
 from credentials.oauth.client import Client, RawAnswer, Transport
+from credentials.types.challenge import Challenge
 
 Values = Mapping[str, Any]
 
@@ -54,11 +55,11 @@ class RoomForm(forms.Form):
         """What a draft keeps of a form that may not be valid, as JSON.
 
         A secret left blank keeps the one stored before, and so does one that is refused: what is stored is not put to
-        the proof again when it is left blank later.
+        the proof again when it is left blank later. A file stays out: what it holds belongs to a field of the form.
         """
-        typed = {name: self[name].data for name in self.fields}
+        typed = {name: self[name].data for name, field in self.fields.items() if not isinstance(field, forms.FileField)}
         for name in self.secret:
-            if not typed[name] or name in self.errors:
+            if not typed.get(name) or name in self.errors:
                 typed[name] = self.stored.get(name, "")
         return typed
 
@@ -97,6 +98,16 @@ class UsableToken:
 
 
 @dataclass(frozen=True)
+class EngineAccess:
+    """What an NLU engine is trained with: who the engine is, where, and a token for it."""
+
+    provider: str
+    token: UsableToken = field(repr=False)
+    endpoint: str
+    project_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Material:
     """One credential in plaintext, in memory, for as long as one use takes."""
 
@@ -117,7 +128,16 @@ class Decorator(requests.auth.AuthBase):
 
 
 class TokenLifeCycle(ABC):
-    """How a type that holds OAuth 2.0 tokens gets the first one and the next ones. Every call raises `OAuthFailure`."""
+    """How a type that holds OAuth 2.0 tokens gets the first one and the next ones. Every call raises `OAuthFailure`.
+
+    `starts_by_itself`: the first token is obtained, by `renew`, when somebody asks for it; nobody authorizes before.
+    """
+
+    starts_by_itself: ClassVar[bool] = False
+
+    def holds_token(self, payload: Values) -> bool:
+        """Whether there is a token at all. Where there is none, the secrets are used as they are."""
+        return True
 
     @abstractmethod
     def needs_consent(self, payload: Values) -> bool:
@@ -159,20 +179,6 @@ class TokenLifeCycle(ABC):
     def requested_scope(self, payload: Values) -> str: ...
 
 
-class Challenge(ABC):
-    """How a type sends a consumer to sign in during a conversation."""
-
-    @abstractmethod
-    def client_id(self, payload: Values) -> str:
-        """Who asks (RFC 6749 §2.2), as the identity provider knows us."""
-
-    @abstractmethod
-    def authorization_url(
-        self, payload: Values, *, redirect_uri: str, state: str, verifier: str | None, nonce: str
-    ) -> str:
-        """Where to send the consumer (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1)."""
-
-
 class TokenOwner(enum.Enum):
     """Whose token a request carries. The latter two take it from the account's consumer identity provider."""
 
@@ -196,6 +202,7 @@ class CredentialType(ABC):
     shared_callback: ClassVar[bool] = False
     challenge: ClassVar[Challenge | None] = None
     life_cycle: ClassVar[TokenLifeCycle | None] = None
+    attaches_to: ClassVar[Literal["integrations", "domains"]] = "integrations"
     # Follows "Expiring: ".
     ending: ClassVar[str] = "access ends soon and does not renew itself; authorize it again in time"
 
@@ -259,6 +266,23 @@ class CredentialType(ABC):
     def token(self, material: Material) -> UsableToken:
         """What the token endpoint of the bots' API hands out. Raises `NoToken`."""
 
+    def engine_access(self, material: Material) -> EngineAccess:
+        """What a domain is trained with. Raises `NoToken` where this type does not attach to domains."""
+        raise NoToken
+
+    def secret_texts(self, material: Material) -> list[str]:
+        """Every text of it that an answer which is shown must not repeat."""
+        return [value for value in material.secrets.values() if isinstance(value, str) and value]
+
+    def authorizable(self, payload: Values) -> bool:
+        """Whether *Authorize* has anything to do."""
+        return self.life_cycle is not None and self.life_cycle.holds_token(payload)
+
+    @property
+    def waits_for_authorization(self) -> bool:
+        """Whether it cannot be used before somebody has authorized it."""
+        return self.life_cycle is not None and not self.life_cycle.starts_by_itself
+
     @property
     def uses_identity_provider(self) -> bool:
         """Whether it is of no use before the account has a consumer identity provider."""
@@ -267,4 +291,4 @@ class CredentialType(ABC):
     @property
     def final_action(self) -> str:
         """The button that ends the wizard."""
-        return "Authorize" if self.life_cycle else "Save"
+        return "Authorize" if self.waits_for_authorization else "Save"

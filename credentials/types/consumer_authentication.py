@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from django import forms
 
 from credentials.oauth import client as oauth
-from credentials.types.base import Challenge, Fact, RoomForm, Step, TokenOwner, Values
+from credentials.types.base import Fact, RoomForm, Step, TokenOwner, Values
 from credentials.types.bearer import CarriesToken
+from credentials.types.challenge import Challenge
 from credentials.types.oauth2.forms import EndpointField
 from credentials.types.oauth2.room import origin
 

@@ -1,9 +1,12 @@
 """The table of authentication types, in the order in which the dialog offers them."""
 
+from credentials.types.access_token import AccessToken
 from credentials.types.base import CredentialType
+from credentials.types.basic import BasicAuthentication
 from credentials.types.consumer_authentication import ConsumerAuthentication
 from credentials.types.consumer_pre_authentication import ConsumerPreAuthentication
 from credentials.types.mutual import MutualAuthentication
+from credentials.types.nlu import ThirdPartyNlu
 from credentials.types.oauth2 import OAuth2
 
 
@@ -16,6 +19,9 @@ TYPES: dict[str, CredentialType] = {
     "consumer_pre_authentication": ConsumerPreAuthentication(),
     "consumer_authentication": ConsumerAuthentication(),
     "mutual_authentication": MutualAuthentication(),
+    "basic_authentication": BasicAuthentication(),
+    "access_token": AccessToken(),
+    "third_party_nlu": ThirdPartyNlu(),
 }
 
 

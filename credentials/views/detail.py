@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from credentials.models import Credential
 from credentials.services import explain
 from credentials.services.addresses import shown_redirect_uri
-from credentials.services.delete import usages
+from credentials.services.delete import domain_usages, usages
 from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
 from credentials.views.presentation import missing_identity_provider, present, problem_of
@@ -29,6 +29,8 @@ WORDS = {
     "credential.used": "Used for an API integration",
     "credential.attached": "Attached to an API integration",
     "credential.detached": "Taken from an API integration",
+    "credential.attached_to_domain": "Attached to a domain",
+    "credential.detached_from_domain": "Taken from a domain",
     "authorization.started": "Authorization started",
     "authorization.received": "Consent given at the resource",
     "authorization.failed": "Authorization failed",
@@ -45,7 +47,9 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Usage:
-    integration: str
+    """What uses a credential: an integration of `bot`, or a domain, which has none."""
+
+    name: str
     bot: str
     url: str
 
@@ -96,9 +100,16 @@ def uri_of(credential: Credential) -> str:
 
 
 def usage_list(access: Access, credential: Credential) -> list[Usage]:
+    organization_id = access.organization.pk
     return [
-        Usage(used.name, used.bot.name, reverse("credentials:integration", args=[access.organization.pk, used.pk]))
-        for used in usages(credential)
+        *(
+            Usage(used.name, used.bot.name, reverse("credentials:integration", args=[organization_id, used.pk]))
+            for used in usages(credential)
+        ),
+        *(
+            Usage(used.name, "", reverse("credentials:domain", args=[organization_id, used.pk]))
+            for used in domain_usages(credential)
+        ),
     ]
 
 

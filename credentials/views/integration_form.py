@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from credentials.models import ApiIntegration, Credential
 from credentials.models.integration import Method
-from credentials.services import integrations, variables
+from credentials.services import attach, integrations, variables
 from credentials.services.describe import type_of
 from credentials.services.integrations import Definition
 from credentials.services.variables import Value
@@ -96,10 +96,8 @@ class IntegrationForm(forms.Form):
     def __init__(self, data: Any, access: Access, integration: ApiIntegration | None = None) -> None:
         super().__init__(data, initial=entered(integration) if integration else None)
         self._offer("bot", access.organization.bots.all())
-        self._offer(
-            "credential",
-            Credential.objects.filter(organization=access.organization).select_related("token").order_by("name"),
-        )
+        attached = integration.credential_id if integration else None
+        self._offer("credential", attach.offered_to("integrations", access.organization, attached=attached))
         if integration is not None and access.may(Action.MANAGE_CREDENTIALS):
             self._ask_to_confirm(integration)
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from credentials.models import Credential, OAuthToken
 from credentials.models.credential import Status
-from credentials.services import explain
+from credentials.services import attach, explain
 from credentials.services.identity_provider import is_missing
 from credentials.types.base import Fact
 from credentials.types.registry import UnknownType, room
@@ -93,6 +93,7 @@ class CredentialView:
     updated_at: datetime
     updated_by: str
     used_by: int
+    attaches_to: str
     detail_url: str
     edit_url: str
     delete_url: str
@@ -108,7 +109,7 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         authentication = room(credential.kind)
         type_label, type_icon = authentication.label, authentication.icon
         variant = authentication.variant(credential.payload)
-        authorizable = authentication.life_cycle is not None
+        authorizable = authentication.authorizable(credential.payload)
         configured = authentication.configured(credential.payload) if credential.secrets else ()
         facts, warnings = (
             (authentication.facts(credential.payload, configured), authentication.warnings(credential.payload))
@@ -139,6 +140,7 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         updated_at=credential.updated_at,
         updated_by=str(credential.updated_by or ""),
         used_by=used_by,
+        attaches_to=attach.place_of(credential) or "",
         detail_url=reverse("credentials:detail", args=where),
         edit_url=reverse("credentials:edit", args=where),
         delete_url=reverse("credentials:delete", args=where),

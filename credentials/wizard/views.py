@@ -83,7 +83,7 @@ def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpRespon
     except (NameTaken, AlreadyInAccount):
         return redirect(f"{step_url(access, entered, FIRST)}?check")
     drafts.discard(entered)
-    if entered.flow.room and entered.flow.room.life_cycle:
+    if entered.flow.room and entered.flow.room.waits_for_authorization:
         return begin_authorization(request, access, credential)
     messages.success(request, f"The credential “{credential.name}” was saved.")
     if is_missing(credential):

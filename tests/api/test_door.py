@@ -211,6 +211,7 @@ def test_openapi_describes_every_call_and_needs_no_token(client: Client) -> None
         ("get", "/api/v1/credentials"),
         ("get", "/api/v1/credentials/{credential_id}"),
         ("post", "/api/v1/credentials/{credential_id}/token"),
+        ("post", "/api/v1/domains/{domain_id}/credentials"),
         ("post", "/api/v1/integrations/{integration_id}/call"),
         ("post", "/api/v1/consumers"),
         ("post", "/api/v1/credentials/{credential_id}/challenges"),

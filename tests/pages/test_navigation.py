@@ -28,6 +28,7 @@ def test_an_administrator_sees_everything_and_credentials_first() -> None:
     assert labels(Role.ADMINISTRATOR) == [
         "Credentials",
         "Integrations",
+        "Domains",
         "Bots",
         "Members",
         "Service tokens",
@@ -36,7 +37,7 @@ def test_an_administrator_sees_everything_and_credentials_first() -> None:
 
 
 def test_a_viewer_is_offered_only_what_a_viewer_may_open() -> None:
-    assert labels(Role.VIEWER) == ["Credentials", "Integrations", "Bots"]
+    assert labels(Role.VIEWER) == ["Credentials", "Integrations", "Domains", "Bots"]
 
 
 @pytest.mark.parametrize("below", ["", "add/", f"{ORGANIZATION}/edit/"])

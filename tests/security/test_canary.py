@@ -1,4 +1,4 @@
-"""No secret of an OAuth 2.0 credential is where it should not be, after success and after every kind of failure.
+"""No secret of a credential is where it should not be, after success and after every kind of failure.
 
 Promises 22, 23 and 25. Each test searches one kind of place; `haunting.py` says what was done before.
 """
@@ -15,6 +15,7 @@ import pytest
 
 from tests.security.crawler import crawl, page_and_not_search
 from tests.security.haunting import FAILURES, Haunted, haunt
+from tests.security.haunting_other_types import haunt_other_types
 from tests.security.messages import queue_of, redis_keys, task_arguments
 from tests.support.lying_server import LyingServer
 from tests.support.people import PASSWORD
@@ -47,7 +48,9 @@ def haunted(request: pytest.FixtureRequest, product_factory: Factory) -> Iterato
     else:
         product = product_factory(env=env)
     try:
-        yield haunt(product, resource)
+        haunted = haunt(product, resource)
+        haunt_other_types(haunted, haunted.visitor("bob"))
+        yield haunted
     finally:
         product.stop()
         product_factory.products.remove(product)
@@ -68,6 +71,9 @@ def test_the_canaries_did_fly(haunted: Haunted) -> None:
     """What follows would prove nothing if the secrets had not gone all these ways."""
     flown = {canary.name for canary in haunted.cage.canaries}
     assert flown >= {
+        "API key",
+        "NLU access token",
+        "Watson password",
         "access token",
         "client secret",
         "code",
@@ -80,6 +86,8 @@ def test_the_canaries_did_fly(haunted: Haunted) -> None:
         "service token",
         "spilled access token",
         "token beside an error",
+        "typed access token",
+        "user password",
     }
     received = b" ".join(request.body for request in haunted.resource.requests if request.path == "/token").decode()
     assert received.count("grant_type=authorization_code") >= 2 * len(FAILURES)

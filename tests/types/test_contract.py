@@ -1,6 +1,7 @@
 """The contract of a room, held by every type of the registry."""
 
 import json
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -31,7 +32,8 @@ def test_every_type_has_a_sample_of_each_variant() -> None:
             for value, label in getattr(field, "choices", [])
             if value
         ]
-        assert variants == set(choices or [""])
+        assert variants >= set(choices)
+        assert variants
 
 
 def test_a_type_stands_under_its_own_kind_and_no_label_comes_twice() -> None:
@@ -97,7 +99,8 @@ def test_what_may_be_shown_comes_back_to_the_edit_page_as_it_was_entered(sample:
     stored = json.loads(json.dumps(payload))
     again = sample.room.entered(stored)
     assert not set(again) & set(secrets)
-    assert again == {name: value for name, value in entered.items() if name not in secrets}
+    # A room may read more out of a secret than was entered beside it.
+    assert again.items() >= {name: value for name, value in entered.items() if name not in secrets}.items()
     assert sample.room.split({**again, **secrets}) == (payload, secrets)
 
 
@@ -162,13 +165,14 @@ def test_it_hands_out_a_token_or_says_that_it_has_none(sample: Sample) -> None:
 @EVERY_SAMPLE
 def test_a_new_host_is_a_new_host_whatever_it_was_used_for_before(sample: Sample) -> None:
     payload, _ = sample.room.split(sample.entered())
-    addresses = [name for name, value in payload.items() if name.endswith("_url") and value]
+    addresses = [name for name, value in payload.items() if str(value).startswith("https://")]
     before = sample.room.hosts(payload)
     assert bool(before) == bool(addresses)
     for name in addresses:
         for address in ("https://evil.example/token", "https://login.example.com:444/token"):
             assert sample.room.hosts({**payload, name: address}) - before
-        assert not sample.room.hosts({**payload, name: "https://LOGIN.example.com/another/path"}) - before
+        same = f"https://{urlsplit(payload[name]).netloc.upper()}/another/path"
+        assert not sample.room.hosts({**payload, name: same}) - before
 
 
 @EVERY_SAMPLE

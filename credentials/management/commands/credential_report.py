@@ -48,7 +48,7 @@ def report(organization_id: uuid.UUID | None) -> Iterator[dict[str, Any]]:
     if organization_id is not None:
         chosen = chosen.filter(organization_id=organization_id)
     found = chosen.select_related("organization").annotate(
-        used_by=Count("integrations"),
+        used_by=Count("integrations", distinct=True) + Count("domains", distinct=True),
         expiring=Case(When(with_status(EXPIRING), then=Value(True)), default=Value(False)),
     )
     for credential in found.order_by("organization__name", "organization_id", "name").iterator(BATCH):

@@ -12,23 +12,21 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from credentials.admin.unsealed import UnsealedAdmin
 from credentials.models import (
     ApiIntegration,
     Authorization,
-    ConsumerChallenge,
-    ConsumerIdentityProvider,
-    ConsumerToken,
-    ConsumerTokenAttempt,
     Credential,
+    Domain,
     Draft,
     OAuthToken,
     TokenAttempt,
 )
-from credentials.services import integrations
+from credentials.services import attach, domains, integrations
 from credentials.services.describe import type_of
 from credentials.services.integrations import Definition
 from credentials.types.registry import rooms
-from organizations.admin_pages import ReadOnlyAdmin, UseCaseAdmin, staff
+from organizations.admin_pages import UseCaseAdmin, staff
 from organizations.audit import Actor
 
 
@@ -43,12 +41,6 @@ class KindFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(kind=self.value()) if self.value() else queryset
-
-
-class UnsealedAdmin(ReadOnlyAdmin):
-    """Shows what it names. A sealed field is never named: not even its envelope is of use to anybody."""
-
-    show_full_result_count = False
 
 
 @admin.register(Credential)
@@ -114,43 +106,6 @@ class OAuthTokenAdmin(UnsealedAdmin):
     @admin.display(boolean=True)
     def has_refresh_token(self, token: OAuthToken) -> bool:
         return bool(token.refresh_token)
-
-
-@admin.register(ConsumerIdentityProvider)
-class ConsumerIdentityProviderAdmin(UnsealedAdmin):
-    fields = ["account", "display_name", "issuer", "flow", "use_pkce", "authorization_endpoint", "token_endpoint"]
-    fields += ["client_id", "verification", "jwks_url", "public_key", "version", "updated_at", "updated_by"]
-    list_display = ["account", "display_name", "issuer", "flow", "updated_at"]
-    ordering = ["account"]
-    search_fields = ["=account__number", "issuer"]
-
-
-@admin.register(ConsumerToken)
-class ConsumerTokenAdmin(UnsealedAdmin):
-    fields = ["id", "account", "organization", "subject", "token_type", "scope", "obtained_at", "expires_at"]
-    fields += ["last_used_at", "generation", "lease_until", "failures", "last_error", "last_error_at"]
-    list_display = ["subject", "account", "organization", "expires_at", "failures"]
-    list_select_related = ["account", "organization"]
-    ordering = ["expires_at"]
-    search_fields = ["=subject", "=id"]
-
-
-@admin.register(ConsumerTokenAttempt)
-class ConsumerTokenAttemptAdmin(UnsealedAdmin):
-    fields = ["id", "token", "account", "grant", "generation", "state", "error", "started_at", "finished_at"]
-    list_display = ["started_at", "token", "account", "state", "error"]
-    ordering = ["-started_at"]
-    search_fields = ["=token__id"]
-
-
-@admin.register(ConsumerChallenge)
-class ConsumerChallengeAdmin(UnsealedAdmin):
-    fields = ["id", "credential", "organization", "conversation", "subject", "confirm", "status", "error"]
-    fields += ["authenticated_subject", "token_expires_at", "created_at", "expires_at", "finished_at"]
-    list_display = ["created_at", "credential", "organization", "status", "error"]
-    list_select_related = ["credential", "organization"]
-    ordering = ["-created_at"]
-    search_fields = ["=id", "=credential__id", "=conversation"]
 
 
 @admin.register(TokenAttempt)
@@ -233,7 +188,9 @@ class IntegrationAdminForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         credentials = self.fields.get("credential")
         if not self.instance._state.adding and isinstance(credentials, forms.ModelChoiceField):
-            credentials.queryset = Credential.objects.filter(organization=self.instance.organization_id)
+            credentials.queryset = attach.offered_to(
+                "integrations", self.instance.organization, attached=self.instance.credential_id
+            )
 
     def clean_headers(self) -> list[list[str]]:
         return pairs(self.cleaned_data["headers"])
@@ -289,3 +246,43 @@ def definition_of(integration: ApiIntegration) -> Definition:
         parameters=[(name, value) for name, value in integration.parameters],
         body=integration.body,
     )
+
+
+class DomainAdminForm(forms.ModelForm):
+    """Offers what a domain may be given."""
+
+    class Meta:
+        model = Domain
+        fields = ("organization", "name", "credential")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        credentials = self.fields.get("credential")
+        if not self.instance._state.adding and isinstance(credentials, forms.ModelChoiceField):
+            credentials.queryset = attach.offered_to(
+                "domains", self.instance.organization, attached=self.instance.credential_id
+            )
+
+
+@admin.register(Domain)
+class DomainAdmin(UseCaseAdmin):
+    form = DomainAdminForm
+    fixed = ("organization",)
+    autocomplete_fields = ["organization", "credential"]
+    list_display = ["name", "organization", "credential", "updated_at"]
+    list_filter = [("credential", admin.EmptyFieldListFilter), "updated_at"]
+    list_select_related = ["organization", "credential"]
+    ordering = ["-updated_at"]
+    search_fields = ["name", "=id", "credential__name", "organization__name", "=organization__id"]
+
+    def create(self, actor: Actor, obj: Domain) -> Domain:
+        return domains.create(actor, obj.organization, name=obj.name, credential=obj.credential)
+
+    def update(self, actor: Actor, obj: Domain) -> None:
+        domains.edit(actor, obj, name=obj.name, credential=obj.credential)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Domain) -> None:
+        domains.delete(staff(request), obj)

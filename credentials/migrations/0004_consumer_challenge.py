@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('credentials', '0002_consumers'),
+        ('credentials', '0003_consumers'),
         ('organizations', '0002_audit_append_only'),
     ]
 

@@ -1,0 +1,5 @@
+"""The Django admin of credentials, for staff. Django imports this package; its modules register themselves."""
+
+from credentials.admin import consumers, rows
+
+__all__ = ["consumers", "rows"]

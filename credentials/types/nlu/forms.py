@@ -1,0 +1,78 @@
+"""NLU Provider and Credentials: JSON that is pasted, or comes as a file."""
+
+import json
+from typing import Any
+
+from django import forms
+
+from credentials.types.base import RoomForm
+from credentials.types.nlu import document
+from credentials.types.nlu.document import Unfit
+from credentials.types.nlu.table import PROVIDERS
+
+FILE_SUFFIX = "_file"
+
+
+class PastedOrUploaded(forms.Textarea):
+    """A text area that is never filled in again. Left blank, it takes the text of the file beside it."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        pasted = super().value_from_datadict(data, files, name)
+        upload = files.get(name + FILE_SUFFIX) if files else None
+        if pasted or upload is None:
+            return pasted
+        upload.seek(0)
+        # One byte more than may be: that it is too large is for the form to say.
+        return as_text(upload.read(document.MAX_BYTES + 1))
+
+
+def as_text(data: bytes) -> str:
+    """JSON in any of its encodings; bytes that are none become halves of characters, which no field accepts."""
+    try:
+        return data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape")
+
+
+class NluForm(RoomForm):
+    """NLU Provider, Credentials."""
+
+    secret = ("credentials",)
+
+    provider = forms.ChoiceField(
+        label="NLU Provider",
+        choices=[("", "Select an NLU provider"), *((name, provider.label) for name, provider in PROVIDERS.items())],
+        help_text="The NLU provider.",
+    )
+    credentials = forms.CharField(
+        label="Credentials",
+        widget=PastedOrUploaded(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
+        help_text="Paste here the credentials that you received from the NLU provider when you set up the service. "
+        "The credentials must be in JSON format.",
+    )
+    credentials_file = forms.FileField(
+        label="Credentials as a file",
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+        help_text="Instead of pasting them.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        # Its text is in `credentials`; the file and its name are not kept.
+        if cleaned.pop("credentials_file", None) and self.data.get(self.add_prefix("credentials")):
+            self.add_error("credentials", forms.ValidationError("Paste them or upload a file, not both.", code="both"))
+            return cleaned
+        text = cleaned.get("credentials") or self.stored.get("credentials")
+        if not text or "credentials" in self.errors:
+            return cleaned
+        try:
+            members = document.read(text)
+            if provider := PROVIDERS.get(cleaned.get("provider", "")):
+                provider.read(members)
+        except Unfit as unfit:
+            self.add_error("credentials", forms.ValidationError(str(unfit), code="unfit"))
+        return cleaned

@@ -1,0 +1,98 @@
+"""The same for the types that are not OAuth 2.0: what is typed, mistyped, attached, handed out and refused."""
+
+import uuid
+
+import requests
+
+from tests.security.haunting import AWKWARD, FAILURES, Haunted
+from tests.support.journeys import Visitor, bot_token
+from tests.support.lying_server import Recorded, json_answer, token_answer
+from tests.support.nlu import google_json, pem, service_account_key, watson_json, watson_pair_json
+
+Fields = dict[str, str]
+
+
+def haunt_other_types(haunted: Haunted, bob: Visitor) -> None:
+    hand_out(haunted, bob, "basic_authentication", basic(haunted), {"user_name": "a:b"})
+    hand_out(haunted, bob, "access_token", access_token(haunted), {"token_type": "no type"})
+    haunted.cage.keep("line of a private key", pem(service_account_key()).splitlines()[7])
+    train(haunted, bob, google(haunted))
+    train(haunted, bob, watson(haunted))
+    pair = watson_pair_json(password=haunted.cage.new("Watson password", around="{}+/=&%"))
+    train(haunted, bob, {"provider": "ibm_watson", "credentials": pair})
+
+
+def basic(haunted: Haunted) -> Fields:
+    return {"user_name": "bot", "user_password": haunted.cage.new("user password", around=f"{{}}{AWKWARD[:7]}")}
+
+
+def access_token(haunted: Haunted) -> Fields:
+    return {"access_token": haunted.cage.new("typed access token"), "token_type": "Bearer"}
+
+
+def google(haunted: Haunted) -> Fields:
+    return {"provider": "google_dialogflow", "credentials": google_json(token_uri=haunted.resource.url("/nlu"))}
+
+
+def watson(haunted: Haunted) -> Fields:
+    text = watson_json(apikey=haunted.cage.new("API key"), iam_url=haunted.resource.url("/nlu"))
+    return {"provider": "ibm_watson", "credentials": text}
+
+
+def add(haunted: Haunted, bob: Visitor, kind: str, fields: Fields, mistake: Fields) -> str:
+    """Walk the wizard, mistyping once. The id of the credential."""
+    name = f"{kind} {uuid.uuid4().hex[:6]}"
+    step = bob.step(bob.post(bob.credentials_url("add/"), {"name": name, "kind": kind}))
+    answer = bob.post(step, {**fields, **mistake})
+    assert "There is a problem" in answer.text
+    haunted.pages[f"wizard, {name}"] = answer.text + str(answer.headers)
+    assert bob.post(step, fields).status_code == 303
+    return step.rstrip("/").split("/")[-2]
+
+
+def hand_out(haunted: Haunted, bob: Visitor, kind: str, fields: Fields, mistake: Fields) -> None:
+    credential_id = add(haunted, bob, kind, fields, mistake)
+    assert bot_token(haunted.product.url, haunted.stage, credential_id).status_code == 200
+
+    def mirror(request: Recorded) -> object:
+        return json_answer({"headers": request.headers}, headers={"X-Echo": request.headers["authorization"]})
+
+    haunted.resource.on("/mirror", mirror)  # type: ignore[arg-type]
+    integration = create(
+        haunted,
+        "ApiIntegration",
+        f"bot_id='{haunted.stage.bot_id}', url='{haunted.resource.url('/mirror')}', credential_id='{credential_id}'",
+    )
+    page = f"/organizations/{haunted.stage.organization_id}/integrations/{integration}/"
+    answer = haunted.visitor("dana").post(f"{page}test/", page=page)
+    assert "••••" in answer.text
+    haunted.pages[f"test request, {kind}"] = answer.text + str(answer.headers)
+
+
+def train(haunted: Haunted, bob: Visitor, fields: Fields) -> None:
+    """Every failure once and then a token, each with a credential and a domain of its own."""
+    permanent = "password" in fields["credentials"]
+    for failure, reply in {} if permanent else FAILURES.items():
+        haunted.resource.on("/nlu", lambda request, reply=reply: reply(request, haunted.cage))
+        answer = ask(haunted, bob, fields)
+        assert answer.status_code in (409, 503), failure
+        haunted.errors[f"{fields['provider']}: {failure}"] = answer.text + str(answer.headers)
+    haunted.resource.on("/nlu", lambda request: token_answer(haunted.cage.new("NLU access token")))
+    assert ask(haunted, bob, fields).status_code == 200
+
+
+def ask(haunted: Haunted, bob: Visitor, fields: Fields) -> requests.Response:
+    credential_id = add(haunted, bob, "third_party_nlu", fields, {"credentials": fields["credentials"] + "}"})
+    domain = create(haunted, "Domain", f"credential_id='{credential_id}'")
+    return requests.post(
+        f"{haunted.product.url}/api/v1/domains/{domain}/credentials",
+        headers={"Authorization": f"Bearer {haunted.stage.service_token}"},
+        timeout=60,
+    )
+
+
+def create(haunted: Haunted, model: str, columns: str) -> str:
+    """A row, made past the pages. Its id."""
+    organization = f"organization_id='{haunted.stage.organization_id}', name='{uuid.uuid4().hex[:8]}'"
+    code = f"from credentials.models import {model} as M\nprint(M.objects.create({organization}, {columns}).pk)"
+    return haunted.product.manage("shell", "--verbosity", "0", "-c", code).strip()
