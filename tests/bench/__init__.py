@@ -1,0 +1,1 @@
+"""Speed, as ratios taken in one interleaved run on one server: `make bench`."""
