@@ -38,6 +38,8 @@ os.environ.update(
     BEHIND_PROXY="off",
     REDIS_URL="",
     VAR_DIR=_VAR_DIR.name,
+    # Chromium's driver leaves an event loop in the thread that later runs tests of the database; none of them is async.
+    DJANGO_ALLOW_ASYNC_UNSAFE="on",
 )
 django.setup()
 # A worker process of pytest-xdist inherits the environment, and must not load Django before it has set its own.

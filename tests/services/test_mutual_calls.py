@@ -11,6 +11,7 @@ from tests.support.mutual import call, save
 from tests.support.nginx import VERSIONS, Nginx
 from tests.support.people import Cast
 from tests.support.pki import Issued, issue
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -165,7 +166,8 @@ def test_a_client_certificate_is_never_shown_to_the_target_of_a_redirect(
     assert nginx.log("elsewhere") == before
     # The target is there and would say whose certificate it was shown.
     assert call(cast, credential, nginx.url("elsewhere", "/asked")).success
-    assert "SUCCESS|CN=bot|/asked" in nginx.log("elsewhere")
+    # nginx writes its line after it has answered.
+    wait_until(lambda: "SUCCESS|CN=bot|/asked" in nginx.log("elsewhere"), seconds=10, what="the line in nginx's log")
 
 
 def test_without_tls_nothing_is_sent(cast: Cast, nginx: Nginx, workshop: Workshop, settings: Any) -> None:
