@@ -1,111 +1,40 @@
-"""`make bench`: how much of a plain answer's throughput an audited one reaches. Loopback only, and bounded.
+"""`make bench`: what the product does, held against what it cannot beat, as ratios. Loopback only, and bounded.
 
-Both calls go to the same web processes in alternating rounds, so that whatever else the machine does hits both alike.
+Both sides of a line are taken in alternating rounds of one run, so that whatever else the machine does hits both alike.
 """
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-import requests
-
 import tests.conftest  # noqa: F401 - Django, in an environment of its own
-from tests.support.databases import Postgres
-from tests.support.journeys import Stage, Visitor, set_the_stage
-from tests.support.product import Factory
-from tests.support.sandbox_server import Sandbox
+from tests.bench import answering
 
-ROUNDS = 6
-SECONDS = 1.5
-CONNECTIONS = 8
-
-
-@dataclass(frozen=True)
-class Line:
-    """`ratio` is the throughput of `what` over that of `against`: answers per second, medians of all rounds."""
-
-    what: str
-    against: str
-    per_second: float
-    against_per_second: float
-    ratio: float
-
-
-def throughput(call: Callable[[requests.Session], requests.Response]) -> float:
-    """Answers per second of `CONNECTIONS` clients; a refusal ends the run."""
-    until = time.monotonic() + SECONDS
-
-    def client(_: int) -> int:
-        count = 0
-        with requests.Session() as session:
-            while time.monotonic() < until:
-                call(session).raise_for_status()
-                count += 1
-        return count
-
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        return sum(pool.map(client, range(CONNECTIONS))) / SECONDS
-
-
-def compare(
-    what: str, call: Callable[..., requests.Response], against: str, other: Callable[..., requests.Response]
-) -> Line:
-    throughput(call), throughput(other)
-    pairs = [(throughput(call), throughput(other)) for _ in range(ROUNDS)]
-    ours, theirs = statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
-    return Line(what, against, round(ours, 1), round(theirs, 1), round(statistics.median(a / b for a, b in pairs), 3))
-
-
-def no_postgres() -> Postgres:
-    raise RuntimeError("This run is on SQLite.")
-
-
-def measure(folder: Path) -> list[Line]:
-    """Start a product on SQLite with two web processes, authorize a credential, and compare."""
-    sandbox = Sandbox(folder / "sandbox", access_token_seconds=3600)
-    (folder / "sandbox").mkdir()
-    factory = Factory(folder, no_postgres)
-    sandbox.start()
-    try:
-        product = factory(web=2, workers=1, env={"OUTBOUND_ALLOW": sandbox.host_and_port})
-        stage: Stage = set_the_stage(product)
-        credential_id = Visitor(product.url, stage).sign_in().add_authorized(sandbox).credential_id
-        headers = {"Authorization": f"Bearer {stage.service_token}"}
-        address = f"{product.url}/api/v1/credentials/{credential_id}"
-        return [
-            compare(
-                "token fetch, audited, SQLite",
-                lambda session: session.post(f"{address}/token", headers=headers, timeout=30),
-                "metadata of the same credential",
-                lambda session: session.get(address, headers=headers, timeout=30),
-            )
-        ]
-    finally:
-        for each in factory.products:
-            each.stop()
-        sandbox.stop()
+AREAS = {"answering": answering.lines}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("areas", nargs="*", help=f"What to measure; all by default: {', '.join(AREAS)}.")
     parser.add_argument("--json", action="store_true", help="Print JSON.")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="botaccounts-bench-") as folder:
-        lines = measure(Path(folder))
+    if unknown := set(options.areas) - set(AREAS):
+        parser.error(f"There is no area {', '.join(sorted(unknown))}.")
+    lines = []
+    for area in options.areas or AREAS:
+        with tempfile.TemporaryDirectory(prefix="botaccounts-bench-") as folder:
+            lines += AREAS[area](Path(folder))
     if options.json:
         sys.stdout.write(json.dumps([asdict(line) for line in lines], indent=2) + "\n")
         return 0
-    sys.stdout.write(f"{'WHAT':<32}{'AGAINST':<36}{'PER SECOND':>12}{'AGAINST':>12}{'RATIO':>8}\n")
+    sys.stdout.write(f"{'WHAT':<40}{'AGAINST':<40}{'VALUE':>10}{'AGAINST':>10} {'UNIT':<12}{'RATIO':>8}  PROMISE\n")
     for line in lines:
         sys.stdout.write(
-            f"{line.what:<32}{line.against:<36}{line.per_second:>12}{line.against_per_second:>12}{line.ratio:>8}\n"
+            f"{line.what:<40}{line.against:<40}{line.value:>10}{line.against_value:>10} {line.unit:<12}{line.ratio:>8}"
+            f"  {line.promise}{'' if line.kept else '  NOT KEPT'}\n"
         )
     return 0
 
