@@ -1,4 +1,4 @@
-"""How fast bots are answered. Both calls of a line go to the same web processes, over loopback, in alternating rounds."""
+"""How fast bots are answered: both calls of a line go to the same web processes, in alternating rounds."""
 
 import statistics
 import time
