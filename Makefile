@@ -18,13 +18,14 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=botaccounts.settings DEBUG=off BEHIND_PROXY
 TYPED := botaccounts credentials organizations
 TEMPLATES := templates botaccounts/sandbox/templates
 
-.PHONY: help setup run test check bench pictures lock clean
+.PHONY: help setup run test check production bench pictures lock clean
 
 help:
 	@echo "make run     start everything on this machine (HOST=127.0.0.1 PORT=8000)"
 	@echo "make setup   create $(VENV) with exactly the locked versions"
 	@echo "make test    run the tests; ARGS='-k refresh' is handed to pytest"
 	@echo "make check   style, types, templates, migrations, deployment checks"
+	@echo "make production walk through the pages behind nginx with TLS, on PostgreSQL and Redis"
 	@echo "make bench   ratios of speed, taken in one run; ARGS=--json for scripts"
 	@echo "make pictures take the pictures of the README (needs Chromium)"
 	@echo "make lock    resolve requirements*.in into requirements*.txt"
@@ -54,6 +55,9 @@ check: setup
 	@echo "manage.py makemigrations --check, manage.py check --deploy"
 	@$(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+production: setup
+	$(BIN)/python -m pytest tests/e2e --shape production $(ARGS)
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -25,6 +25,7 @@ SECRET_KEY = env.str("SECRET_KEY", "")
 # `FileAwareEnv` honours CREDENTIAL_KEYS_FILE and SECRET_KEY_FILE. Only credentials/crypto/keyring.py reads this one.
 CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS", "")
 DEBUG = env.bool("DEBUG", False)
+BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
 PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 # `host:port` or CIDR, comma separated: private addresses that a credential or an integration may name.
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
@@ -66,6 +67,9 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+
+if BEHIND_PROXY:
+    MIDDLEWARE.insert(0, "botaccounts.proxy.ClientAddressMiddleware")
 
 ROOT_URLCONF = "botaccounts.urls"
 WSGI_APPLICATION = "botaccounts.wsgi.application"
@@ -110,7 +114,7 @@ if REDIS_URL:
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
-# Sign-in: five failures, fifteen minutes; the address is the socket's, never a header's.
+# Sign-in: five failures, fifteen minutes; the address is the socket's, or what a proxy of ours says (BEHIND_PROXY).
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
@@ -162,7 +166,7 @@ CSRF_COOKIE_SECURE = SERVED_OVER_TLS
 CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = SERVED_OVER_TLS
 SECURE_REDIRECT_EXEMPT = [r"^health/"]  # probes ask the process itself, without TLS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", False) else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SERVED_OVER_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

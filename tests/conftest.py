@@ -56,3 +56,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, start in enumerate(_LONG_FIRST) if item.nodeid.startswith(start)), len(_LONG_FIRST))
 
     items.sort(key=place)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shape",
+        choices=["embedded", "production"],
+        default="embedded",
+        help="What tests/e2e walks through: one web process on SQLite, or all of docs/operations.md behind nginx.",
+    )

@@ -7,14 +7,31 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.e2e.scene import ACCESS_TOKEN_SECONDS, Scene, set_up
 from tests.e2e.watch import watch
+from tests.support.journeys import set_the_stage
 from tests.support.product import Factory
+from tests.support.production import bring_up
 from tests.support.sandbox_server import Sandbox
 
 
 @pytest.fixture(scope="session")
-def scene(product_factory: Factory, start_sandbox: Callable[..., Sandbox]) -> Scene:
+def scene(
+    request: pytest.FixtureRequest,
+    product_factory: Factory,
+    start_sandbox: Callable[..., Sandbox],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Scene]:
     """One product and one sandbox for all the walks; the sandbox's access tokens live for a few seconds only."""
-    return set_up(product_factory, start_sandbox(access_token_seconds=ACCESS_TOKEN_SECONDS))
+    sandbox = start_sandbox(access_token_seconds=ACCESS_TOKEN_SECONDS)
+    if request.config.getoption("shape") == "embedded":
+        yield set_up(product_factory, sandbox)
+        return
+    redis_server = request.getfixturevalue("redis_server")
+    env = {"OUTBOUND_ALLOW": sandbox.host_and_port}
+    built = bring_up(product_factory, redis_server.url, tmp_path_factory.mktemp("production"), env=env)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(built.authorities))
+        yield Scene(built.product, sandbox, set_the_stage(built.product))
+    built.nginx.stop()
 
 
 @pytest.fixture
@@ -29,7 +46,9 @@ def page(context: BrowserContext, scene: Scene) -> Iterator[Page]:
 @pytest.fixture
 def plain_page(browser: Browser, scene: Scene) -> Iterator[Page]:
     """A page of a fresh profile with scripting switched off; the test fails where the product answers with a 5xx."""
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    context = browser.new_context(
+        java_script_enabled=False, ignore_https_errors=True, viewport={"width": 1280, "height": 900}
+    )
     context.set_default_timeout(10_000)
     page = context.new_page()
     complaints = watch(page, scene.product.url)

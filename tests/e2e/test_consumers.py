@@ -66,7 +66,7 @@ def brand_of(product_factory: Factory, start_sandbox: Callable[..., Sandbox], pa
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(10_000)
     yield context.new_page()
     context.close()
@@ -78,7 +78,9 @@ def phone(browser: Browser) -> Iterator[Phones]:
     opened = []
 
     def open_one() -> Page:
-        context = browser.new_context(viewport={"width": 320, "height": 640}, is_mobile=True, has_touch=True)
+        context = browser.new_context(
+            ignore_https_errors=True, viewport={"width": 320, "height": 640}, is_mobile=True, has_touch=True
+        )
         context.set_default_timeout(10_000)
         page = context.new_page()
         opened.append((context, watch(page, "http://127.0.0.1")))

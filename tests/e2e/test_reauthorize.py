@@ -113,7 +113,10 @@ def test_the_menu_opens_by_touch(browser: Browser, page: Page, scene: Scene) -> 
     sign_in(page, scene)
     authorized_credential(page, scene, "Menu by touch")
     telephone = browser.new_context(
-        has_touch=True, viewport={"width": 320, "height": 640}, storage_state=page.context.storage_state()
+        ignore_https_errors=True,
+        has_touch=True,
+        viewport={"width": 320, "height": 640},
+        storage_state=page.context.storage_state(),
     )
     touched = telephone.new_page()
     open_list_at(touched, scene, "Menu by touch")

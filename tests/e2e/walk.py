@@ -75,7 +75,7 @@ def answer_at_resource(page: Page, sandbox: Sandbox, *, allow: bool = True) -> N
 
 def register_by_hand(browser: Browser, sandbox: Sandbox, name: str, redirect_uri: str) -> Application:
     """What the resource's administrator does on its pages, in a browser of their own."""
-    profile = browser.new_context()
+    profile = browser.new_context(ignore_https_errors=True)
     profile.set_default_timeout(10_000)
     page = profile.new_page()
     page.goto(f"{sandbox.url}/o/applications/register/")

@@ -30,8 +30,8 @@ class Product:
 
     @property
     def url(self) -> str:
-        """Address of the first web process, which is PUBLIC_URL as well. `urls` names all of them."""
-        return self.urls[0]
+        """PUBLIC_URL: the address of the first web process, or of what stands before them. `urls` names all of them."""
+        return self.env["PUBLIC_URL"]
 
     def manage(self, *arguments: str, check: bool = True, **env: str) -> str:
         """Run `manage.py …` on this product's data and return its standard output; AssertionError when it fails."""
