@@ -171,7 +171,7 @@ def has_moved_on(token: LeasedToken, lease: Lease) -> bool:
 
 
 def lock(credential_id: UUID) -> tuple[Credential, OAuthToken]:
-    """The credential and its token, locked in the order in which an edit changes them. Raises `Gone`."""
+    """The credential and its token, locked in this order, and before any authorization of it. Raises `Gone`."""
     try:
         credential = (
             Credential.objects.select_related("organization")
