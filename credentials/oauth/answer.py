@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from credentials.oauth.client import RawAnswer
-from credentials.oauth.errors import OAuthFailure, clean, redact
+from credentials.oauth.errors import OAuthFailure, clean
+from credentials.oauth.redaction import redact
 
 DEFAULT_LIFETIME_SECONDS = 3600.0  # what a caller assumes where the provider says nothing
 MAX_LIFETIME_SECONDS = 365 * 24 * 3600.0

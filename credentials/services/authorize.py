@@ -15,7 +15,7 @@ from credentials.models.authorization import OPEN, AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.oauth import discovery, pkce, state
-from credentials.oauth.errors import redact
+from credentials.oauth.redaction import redact
 from credentials.outbound import GuardedAdapter
 from credentials.services import explain, journal, wake
 from credentials.services.addresses import redirect_uri

@@ -15,7 +15,7 @@ from django.db import transaction
 from credentials import runtime
 from credentials.models import ApiIntegration, Credential, TokenAttempt
 from credentials.models.clock import database_now
-from credentials.oauth.errors import redact
+from credentials.oauth.redaction import redact
 from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, guarded_session
 from credentials.runtime import NOBODY, OnBehalf, Ready
 from credentials.services import variables
