@@ -11,10 +11,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from credentials.oauth.client import RawAnswer
-from credentials.oauth.errors import OAuthFailure, clean, redact
+from credentials.oauth.errors import OAuthFailure, clean
+from credentials.oauth.redaction import redact
 
 DEFAULT_LIFETIME_SECONDS = 3600.0  # what a caller assumes where the provider says nothing
 MAX_LIFETIME_SECONDS = 365 * 24 * 3600.0
+MAX_TOKEN_TYPE = 100  # characters
 _RETRY_AFTER_SECONDS = (1.0, 3600.0)
 
 # Codes that say "not now". The second line is what large providers say beside the RFC.
@@ -59,7 +61,7 @@ def parse(raw: RawAnswer, *, secrets: Collection[str] = ()) -> TokenSet:
         raise OAuthFailure("malformed_answer", "The token endpoint's answer holds no access token.")
     return TokenSet(
         access_token=access_token,
-        token_type=_token(fields, "token_type") or "Bearer",
+        token_type=_token_type(fields),
         refresh_token=_refresh_token(fields),
         scope=_scope(fields.get("scope")),
         expires_in=_lifetime(fields.get("expires_in")),
@@ -124,6 +126,14 @@ def _token(fields: Mapping[str, Any], name: str) -> str | None:
         return None
     if not isinstance(value, str) or not _VISIBLE.fullmatch(value):
         raise OAuthFailure("malformed_answer", f"The server's {name} holds characters that no token may hold.")
+    return value
+
+
+def _token_type(fields: Mapping[str, Any]) -> str:
+    """A word or an absolute URI (RFC 6749 appendix A.13), of a length that a database column and a header can bear."""
+    value = (_token(fields, "token_type") or "").strip() or "Bearer"
+    if " " in value or len(value) > MAX_TOKEN_TYPE:
+        raise OAuthFailure("malformed_answer", "The server's token_type is no token type.")
     return value
 
 

@@ -6,7 +6,7 @@ What a token endpoint answers is handed back unread (`RawAnswer`): the caller st
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit, urlunsplit
@@ -87,18 +87,19 @@ def authorization_url(
     scope: str,
     state: str,
     verifier: str | None,
-    extra: Mapping[str, str],
+    extra: Sequence[tuple[str, str]],
 ) -> str:
     """Return where to send the browser (RFC 6749 section 4.1.1, with RFC 7636 unless ``verifier`` is None).
 
-    The query of ``auth_url`` is kept and ``extra`` is added to it; in neither can a parameter of the protocol stand,
-    except that a ``scope`` in ``auth_url`` counts while ``scope`` is empty.
+    The query of ``auth_url`` is kept and ``extra`` is added to it, in order, a name as often as it stands there (RFC
+    8707 section 2: ``resource``). In neither can a parameter of the protocol stand, except that a ``scope`` in
+    ``auth_url`` counts while ``scope`` is empty. What ``auth_url`` names is not added by ``extra`` again.
     """
     parts = urlsplit(auth_url)
     given = parse_qsl(parts.query, keep_blank_values=True)
     kept = [(name, value) for name, value in given if name not in _RESERVED or (name == "scope" and not scope)]
     taken = {name for name, _ in kept}
-    kept += [(name, value) for name, value in extra.items() if name not in _RESERVED and name not in taken]
+    kept += [(name, value) for name, value in extra if name not in _RESERVED and name not in taken]
     uri: str = WebApplicationClient(client_id).prepare_request_uri(
         urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), "")),
         redirect_uri=redirect_uri,

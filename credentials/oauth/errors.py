@@ -1,16 +1,8 @@
 """The one way in which a conversation with an authorization server fails."""
 
-import base64
-import binascii
-import re
 import unicodedata
-from collections.abc import Collection
 
 MAX_DESCRIPTION = 300  # characters
-# A shorter value than this is no secret, and hiding it would eat ordinary words.
-_SHORTEST_SECRET = 6
-_HIDDEN = "[hidden]"
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 
 
 def clean(text: object, *, limit: int = MAX_DESCRIPTION) -> str:
@@ -24,50 +16,6 @@ def clean(text: object, *, limit: int = MAX_DESCRIPTION) -> str:
     # The first cut keeps a description of a megabyte from being walked to its end.
     shown = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text[: limit * 20])
     return " ".join(shown.split())[:limit]
-
-
-def redact(text: str, secrets: Collection[str]) -> str:
-    """Return ``text`` without any of ``secrets``: some providers echo what they were sent.
-
-    They are found plain, URL-encoded by whatever rules, escaped as in JSON, and inside base64 (RFC 7617: Basic).
-    """
-    patterns = [_however_written(secret) for secret in sorted(secrets, key=len, reverse=True) if _is_secret(secret)]
-    if not patterns:
-        return text
-    written = re.compile("|".join(patterns))
-
-    def hide(run: re.Match[str]) -> str:
-        return _HIDDEN if written.search(_decoded(run.group())) else run.group()
-
-    return _BASE64.sub(hide, written.sub(_HIDDEN, text))
-
-
-def _is_secret(value: str) -> bool:
-    return len(value) >= _SHORTEST_SECRET
-
-
-def _however_written(secret: str) -> str:
-    """A pattern: which characters are escaped differs from one writer to the next, so each may be or not."""
-    return "".join(_escaped(character) for character in secret)
-
-
-def _escaped(character: str) -> str:
-    percent = "".join(f"%(?i:{byte:02x})" for byte in character.encode("utf-8", "surrogatepass"))
-    ways = [re.escape(character), percent, f"\\\\u(?i:{ord(character):04x})"]
-    if character == " ":
-        ways.append(r"\+")
-    if character in '"/\\':
-        ways.append(re.escape(f"\\{character}"))
-    return f"(?:{'|'.join(ways)})"
-
-
-def _decoded(run: str) -> str:
-    """What a run of base64 says, plain or URL-safe; nothing where it is none."""
-    standard = run.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(standard + "=" * (-len(standard) % 4)).decode("utf-8", "replace")
-    except binascii.Error:
-        return ""
 
 
 class OAuthFailure(Exception):

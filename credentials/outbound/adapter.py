@@ -100,7 +100,7 @@ class GuardedAdapter(HTTPAdapter):
             answer = connection.getresponse()
             response = self.build_response(request, answer)
             # What requests itself sets once it has read a body; it then asks the connection for nothing more.
-            response._content = self._read(answer, host)
+            response._content = b"" if request.method == "HEAD" else self._read(answer, host)
             response._content_consumed = True  # type: ignore[attr-defined]
         except FAILURES:
             raise

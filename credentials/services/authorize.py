@@ -15,7 +15,7 @@ from credentials.models.authorization import OPEN, AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.oauth import discovery, pkce, state
-from credentials.oauth.errors import redact
+from credentials.oauth.redaction import redact
 from credentials.outbound import GuardedAdapter
 from credentials.services import explain, journal, wake
 from credentials.services.addresses import redirect_uri
@@ -121,9 +121,10 @@ def note_unreadable(access: Access, credential: Credential) -> None:
 
 
 def hold_workers(credential: Credential) -> None:
-    """Lock what a worker locks, in its order: authorizations, token. The credential's own row is changed after it."""
-    list(Authorization.objects.select_for_update().filter(credential=credential, status__in=OPEN).values_list("pk"))
+    """Lock what a worker locks, in the one order that all keep: credential, token, authorizations."""
+    Credential.objects.select_for_update(of=("self",)).filter(pk=credential.pk).first()
     OAuthToken.objects.select_for_update().filter(pk=credential.pk).first()
+    list(Authorization.objects.select_for_update().filter(credential=credential, status__in=OPEN).values_list("pk"))
 
 
 def discover(auth_url: str) -> discovery.Metadata | None:
@@ -208,12 +209,14 @@ def give_up(
     """
     now = database_now()
     with transaction.atomic():
+        # The credential first, as everybody who changes both: see `hold_workers`.
+        rows = Credential.objects.select_related("organization").select_for_update(of=("self",), no_key=True)
+        credential = rows.filter(pk=authorization.credential_id).first()
         ended = Authorization.objects.filter(pk=authorization.pk, status=expected).update(
             status=AuthorizationStatus.FAILED, error=code, error_description=said, code="", verifier="", finished_at=now
         )
-        if not ended:
+        if credential is None or not ended:
             return False
-        credential = Credential.objects.select_related("organization").get(pk=authorization.credential_id)
         if credential.status != Status.ACTIVE:
             ended_as = Status.FAILED if code in LEADS_TO_FAILED else Status.NEEDS_AUTHORIZATION
             journal.set_status(credential, ended_as, code, explain.reason(code, said), now)

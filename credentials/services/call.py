@@ -15,7 +15,7 @@ from django.db import transaction
 from credentials import runtime
 from credentials.models import ApiIntegration, Credential, TokenAttempt
 from credentials.models.clock import database_now
-from credentials.oauth.errors import redact
+from credentials.oauth.redaction import redact
 from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, guarded_session
 from credentials.runtime import NOBODY, OnBehalf, Ready
 from credentials.services import variables
@@ -31,6 +31,7 @@ TOTAL_SECONDS = 20.0
 RETRIES = 3
 PAUSE_SECONDS = 0.25  # before the first retry; doubled before each next one
 MAX_ANSWER_BYTES = 1_048_576
+MAX_CONTENT_TYPE = 500  # characters
 SUCCESS = frozenset({200, 201})
 # By these a server says that it has not done what was asked; any method may be repeated.
 TURNED_AWAY = frozenset({429, 503})
@@ -246,7 +247,9 @@ def as_text(response: requests.Response) -> str:
     No guessing: it takes seconds for a megabyte. Only encodings of texts: others can be made to take long as well.
     """
     header = Message()
-    header["Content-Type"] = response.headers.get("Content-Type", "").replace("\r", " ").replace("\n", " ")
+    # Cut: the library takes ten seconds for 64 kB of semicolons.
+    said = response.headers.get("Content-Type", "")[:MAX_CONTENT_TYPE]
+    header["Content-Type"] = said.replace("\r", " ").replace("\n", " ")
     try:
         encoding = codecs.lookup(str(header.get_content_charset("utf-8"))).name
     except (LookupError, ValueError):

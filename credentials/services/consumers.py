@@ -159,8 +159,12 @@ class ConsumerRenewal(Renewal):
     def __init__(self, token: ConsumerToken, actor: Actor) -> None:
         self.token: ConsumerToken = token
         self.actor = actor
+        self.provider: ConsumerIdentityProvider | None = None
         self.client: Client | None = None
         self.refresh_token = ""
+
+    def look(self) -> None:
+        self.provider = ConsumerIdentityProvider.objects.filter(account=self.token.account_id, flow=Flow.CODE).first()
 
     def left_unfinished(self) -> Sequence[Attempt]:
         left = ConsumerTokenAttempt.objects.filter(
@@ -171,13 +175,10 @@ class ConsumerRenewal(Renewal):
         return list(left.order_by("-started_at"))
 
     def can_renew(self) -> bool:
-        return bool(self.token.refresh_token) and self._provider() is not None
-
-    def _provider(self) -> ConsumerIdentityProvider | None:
-        return ConsumerIdentityProvider.objects.filter(account=self.token.account_id, flow=Flow.CODE).first()
+        return bool(self.token.refresh_token) and self.provider is not None
 
     def stop_trying(self) -> None:
-        ConsumerToken.objects.filter(pk=self.token.pk).update(refresh_at=None)
+        ConsumerToken.objects.filter(pk=self.token.pk, generation=self.token.generation).update(refresh_at=None)
 
     def begin(self) -> Attempt:
         try:
@@ -193,8 +194,7 @@ class ConsumerRenewal(Renewal):
             raise journal.Gone from None
 
     def prepare(self) -> None:
-        provider = self._provider()
-        self.client = client_of(provider) if provider else None
+        self.client = client_of(self.provider) if self.provider else None
         self.refresh_token = str(self.token.unseal("refresh_token") or "")
 
     def request(self, transport: Transport) -> RawAnswer:
@@ -212,11 +212,10 @@ class ConsumerRenewal(Renewal):
 
     def check(self, tokens: TokenSet) -> None:
         """A new ID token has to be of the same consumer (OpenID Connect Core §12.2)."""
-        provider = self._provider()
-        if tokens.id_token is None or provider is None:
+        if tokens.id_token is None or self.provider is None:
             return
         try:
-            claims = id_tokens.verify(provider, tokens.id_token, nonce=None)
+            claims = id_tokens.verify(self.provider, tokens.id_token, nonce=None)
         except InvalidIdToken as refusal:
             raise OAuthFailure("invalid_id_token", str(refusal), permanent=True) from None
         if claims.subject != self.token.subject:

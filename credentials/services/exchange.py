@@ -16,7 +16,7 @@ from credentials.oauth.errors import OAuthFailure
 from credentials.outbound import GuardedAdapter
 from credentials.services import journal
 from credentials.services.authorize import actor_of, give_up
-from credentials.services.lease import CALL_SECONDS, LEASE, in_time
+from credentials.services.lease import CALL_SECONDS, LEASE, in_time, last_moment_to_store
 from credentials.types.base import Material
 from credentials.types.registry import room
 from organizations.audit import Actor
@@ -29,7 +29,7 @@ class TooLate(Exception):
 
 
 def exchange(authorization_id: UUID) -> bool:
-    """Exchange the code of one authorization. False where another worker does or did it.
+    """Exchange the code of one authorization. False where another worker does or did it, or an edit has ended it.
 
     The claim is the conditional UPDATE from `received` to `exchanging`: a code is redeemed once, come what may.
     """
@@ -72,9 +72,12 @@ def take_up(authorization_id: UUID) -> bool:
 
 
 def find(authorization_id: UUID) -> Authorization | None:
-    """With its credential and person; None where the credential was deleted meanwhile."""
+    """With its credential and person, as they are together; None where the credential was deleted or changed meanwhile.
+
+    An edit that ends the authorization erases its code, and the credential is by then another one.
+    """
     rows = Authorization.objects.select_related("credential__organization", "credential__token", "user")
-    return rows.filter(pk=authorization_id).first()
+    return rows.filter(pk=authorization_id, status=AuthorizationStatus.EXCHANGING).first()
 
 
 def request(authorization: Authorization, since: float) -> None:
@@ -130,7 +133,7 @@ def ask(authorization: Authorization, attempt: TokenAttempt, since: float) -> No
         )
     finally:
         transport.close()
-    journal.keep_answer(attempt, raw)
+    journal.keep_answer(attempt, raw, last_moment_to_store(since))
 
 
 def settle(authorization: Authorization, attempt: TokenAttempt) -> None:

@@ -4,11 +4,12 @@ The order is the point: the attempt is written, the call is made, the raw answer
 parsed, and the token is swapped where its generation still matches. Each function here is one durable step.
 """
 
+import time
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
 from credentials.crypto.envelope import Unsealable
@@ -25,6 +26,8 @@ from credentials.services.records import record
 from credentials.types.base import Material
 from credentials.types.registry import room
 from organizations.audit import Actor
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds between the tries to store an answer
 
 
 class Gone(Exception):
@@ -49,11 +52,27 @@ def begin(
         raise Gone from None
 
 
-def keep_answer(attempt: Attempt, raw: RawAnswer) -> None:
-    """Seal and store what the provider said, before anybody looks into it. Raises `Gone`."""
+def keep_answer(attempt: Attempt, raw: RawAnswer, until: float = 0.0) -> None:
+    """Seal and store what the provider said, before anybody looks into it. Raises `Gone`.
+
+    What the provider has rotated is nowhere else: a database that is away (a restart, a failover) is asked again and
+    again `until` then (`time.monotonic()`), as long as the claim lasts.
+    """
     attempt.seal("answer", raw.to_json())
     attempt.state = AttemptState.ANSWERED
-    if not type(attempt)._default_manager.filter(pk=attempt.pk).update(answer=attempt.answer, state=attempt.state):
+    rows, pause = type(attempt)._default_manager.filter(pk=attempt.pk), FIRST_PAUSE
+    while True:
+        try:
+            stored = rows.update(answer=attempt.answer, state=attempt.state)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() + pause >= until:
+                raise
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            connection.close_if_unusable_or_obsolete()  # it is opened anew
+        else:
+            break
+    if not stored:
         raise Gone
 
 
@@ -171,7 +190,7 @@ def has_moved_on(token: LeasedToken, lease: Lease) -> bool:
 
 
 def lock(credential_id: UUID) -> tuple[Credential, OAuthToken]:
-    """The credential and its token, locked in the order in which an edit changes them. Raises `Gone`."""
+    """The credential and its token, locked in this order, and before any authorization of it. Raises `Gone`."""
     try:
         credential = (
             Credential.objects.select_related("organization")

@@ -19,6 +19,7 @@ CALL_SECONDS = 15.0
 LEASE = timedelta(seconds=45)
 # A process that was suspended after its claim must not wake up and send when the lease may be another's.
 LAST_MOMENT_TO_SEND = LEASE.total_seconds() - CALL_SECONDS - 5
+LAST_MOMENT_TO_STORE = LEASE.total_seconds() - 5
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Lease:
 def in_time(claimed: float) -> bool:
     """Whether a request that is sent now is over before the claim made at `claimed` (`time.monotonic()`) ends."""
     return time.monotonic() - claimed < LAST_MOMENT_TO_SEND
+
+
+def last_moment_to_store(claimed: float) -> float:
+    """Until when (`time.monotonic()`) the answer is nobody else's to ask for again, of a claim made at `claimed`."""
+    return claimed + LAST_MOMENT_TO_STORE
 
 
 def claim(token: LeasedToken) -> Lease | None:

@@ -74,6 +74,12 @@ class CredentialRenewal(Renewal):
         self.refresh_token = ""
         self.material: Material | None = None
 
+    def look(self) -> None:
+        try:
+            self.token.credential  # noqa: B018 - read now, and kept with the token
+        except Credential.DoesNotExist:
+            raise journal.Gone from None
+
     def left_unfinished(self) -> Sequence[Attempt]:
         left = TokenAttempt.objects.filter(
             token=self.token,
@@ -92,7 +98,8 @@ class CredentialRenewal(Renewal):
         )
 
     def stop_trying(self) -> None:
-        OAuthToken.objects.filter(pk=self.token.pk).update(refresh_at=None)
+        # Not of a token that somebody has authorized meanwhile.
+        OAuthToken.objects.filter(pk=self.token.pk, generation=self.token.generation).update(refresh_at=None)
 
     def begin(self) -> Attempt:
         grant = Grant.REFRESH_TOKEN if self.token.refresh_token else Grant.CLIENT_CREDENTIALS

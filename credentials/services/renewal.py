@@ -15,7 +15,7 @@ from credentials.oauth.client import RawAnswer, Transport
 from credentials.oauth.errors import OAuthFailure
 from credentials.outbound import GuardedAdapter
 from credentials.services import journal, lease
-from credentials.services.lease import CALL_SECONDS, Lease
+from credentials.services.lease import CALL_SECONDS, Lease, last_moment_to_store
 
 
 class Outcome(enum.Enum):
@@ -36,6 +36,14 @@ class Renewal(ABC):
     """One renewal of one token. The abstract methods are what differs between whose token it is."""
 
     token: LeasedToken
+
+    @abstractmethod
+    def look(self) -> None:
+        """Read to whom the token belongs and where it is sent. Raises `journal.Gone`.
+
+        Before the claim, which fails where an edit has taken the token away since it was read: one who looked after it
+        could send an old refresh token to an address that somebody has entered meanwhile.
+        """
 
     @abstractmethod
     def left_unfinished(self) -> Sequence[Attempt]:
@@ -82,6 +90,10 @@ class Renewal(ABC):
 
     def work(self, *, wanted: bool) -> Outcome:
         """Claim the lease, finish what was left unfinished, and renew where that is still `wanted`."""
+        try:
+            self.look()
+        except journal.Gone:
+            return Outcome.ENDED
         claimed = lease.claim(self.token)
         if claimed is None:
             return Outcome.BUSY
@@ -133,7 +145,7 @@ class Renewal(ABC):
             raw = self.request(transport)
         finally:
             transport.close()
-        journal.keep_answer(attempt, raw)
+        journal.keep_answer(attempt, raw, last_moment_to_store(claimed.claimed))
 
     def _settle(self, attempt: Attempt, claimed: Lease) -> Outcome:
         """Parse the stored answer and swap the token, or note why not."""

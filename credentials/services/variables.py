@@ -78,7 +78,7 @@ def in_header(template: str, values: Mapping[str, Value]) -> str:
 def in_body(template: str, values: Mapping[str, Value], content_type: str) -> str:
     """A body, by its content type: JSON, a form, XML or HTML, and plain text for everything else."""
     media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == "application/json" or media_type.endswith("+json"):
+    if media_type.endswith(("/json", "+json")):
         return _in_json(template, values)
     if media_type == "application/x-www-form-urlencoded":
         return _fill(template, values, lambda value: quote_plus(as_text(value)))

@@ -87,7 +87,7 @@ class AuthenticationChallenge(Challenge):
             scope="",
             state=state,
             verifier=verifier,
-            extra={"nonce": nonce},
+            extra=[("nonce", nonce)],
         )
 
 

@@ -71,6 +71,21 @@ def test_a_mark_at_the_beginning_and_a_wrong_content_type_do_not_matter() -> Non
     assert parse(raw('\ufeff {"access_token": "at-1"}', headers={"content-type": "text/html"})).access_token == "at-1"
 
 
+@pytest.mark.parametrize("token_type", ["b" * 101, "Bearer realm", 'Bearer x="y",'])
+def test_a_token_type_that_no_column_or_header_can_bear_is_no_answer(token_type: str) -> None:
+    with pytest.raises(OAuthFailure) as caught:
+        granted(token_type=token_type)
+    assert (caught.value.code, caught.value.permanent) == ("malformed_answer", False)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("b" * 100, "b" * 100), (" bearer ", "bearer"), (" ", "Bearer"), (None, "Bearer"), ("urn:x:mac", "urn:x:mac")],
+)
+def test_a_token_type_is_a_word_or_a_uri_and_bearer_where_it_is_not_said(sent: str | None, kept: str) -> None:
+    assert granted(token_type=sent).token_type == kept
+
+
 @pytest.mark.parametrize("member", ["access_token", "token_type", "refresh_token", "id_token"])
 @pytest.mark.parametrize(
     "value", ["a\r\nX-Evil: 1", "a\nb", "a\x00b", "a\x7f", "tökén", "a\u2028b", "\ud800", 5, ["a"]]

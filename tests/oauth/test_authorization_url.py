@@ -21,7 +21,7 @@ def url_of(auth_url: str = "https://idp.example/authorize", **changes: object) -
         "scope": "read write",
         "state": "s1",
         "verifier": "v" * 43,
-        "extra": {},
+        "extra": [],
     }
     return authorization_url(auth_url=auth_url, **(values | changes))  # type: ignore[arg-type]
 
@@ -75,18 +75,23 @@ RESERVED = ["response_type", "client_id", "redirect_uri", "state", "scope", "cod
 @pytest.mark.parametrize("where", ["extra", "auth_url"])
 def test_nothing_overrides_a_parameter_of_the_protocol(name: str, where: str) -> None:
     at_auth_url = f"https://idp.example/authorize?{name}=evil"
-    url = url_of(extra={name: "evil"}) if where == "extra" else url_of(at_auth_url)
+    url = url_of(extra=[(name, "evil")]) if where == "extra" else url_of(at_auth_url)
     assert "evil" not in url
     assert [pair[0] for pair in parameters(url)].count(name) == 1
 
 
 def test_extra_parameters_are_added_whatever_their_name() -> None:
-    extra = {"prompt": "consent", "access_type": "offline", "uri": "1", "self": "2", "a&b": "=&"}
-    assert extra.items() <= dict(parameters(url_of(extra=extra))).items()
+    extra = [("prompt", "consent"), ("access_type", "offline"), ("uri", "1"), ("self", "2"), ("a&b", "=&")]
+    assert {*extra} <= {*parameters(url_of(extra=extra))}
+
+
+def test_an_extra_parameter_that_stands_there_twice_is_sent_twice() -> None:
+    extra = [("resource", "https://a.example/"), ("prompt", "consent"), ("resource", "https://b.example/")]
+    assert [pair for pair in parameters(url_of(extra=extra)) if pair in extra] == extra
 
 
 def test_extra_parameters_do_not_repeat_one_of_the_auth_url() -> None:
-    url = url_of("https://idp.example/authorize?prompt=login", extra={"prompt": "consent"})
+    url = url_of("https://idp.example/authorize?prompt=login", extra=[("prompt", "consent"), ("prompt", "none")])
     assert [value for name, value in parameters(url) if name == "prompt"] == ["login"]
 
 

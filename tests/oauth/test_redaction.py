@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from credentials.oauth.errors import redact
+from credentials.oauth.redaction import redact
 
 SECRET = 'p%a+s:s word/&="\\é?'
 WRITTEN = {
@@ -20,6 +20,7 @@ WRITTEN = {
     "in JSON with slashes escaped": json.dumps(SECRET, ensure_ascii=False)[1:-1].replace("/", "\\/"),
     "in a Basic header": base64.b64encode(f"client:{quote_plus(SECRET)}".encode()).decode(),
     "in a Basic header that was not form-encoded": base64.b64encode(f"id:{SECRET}".encode()).decode(),
+    "in JSON with every character escaped": "".join(f"\\u{ord(character):04X}" for character in SECRET),
     "in URL-safe base64": base64.urlsafe_b64encode(f"???>>>{quote_plus(SECRET)}".encode()).decode().rstrip("="),
 }
 
@@ -40,3 +41,20 @@ def test_other_words_stay_also_where_they_look_like_base64() -> None:
 
 def test_what_is_too_short_to_be_a_secret_hides_no_words() -> None:
     assert redact("an abc of errors", ["abc", ""]) == "an abc of errors"
+
+
+@pytest.mark.parametrize("before", ["100%", "C:\\", "%4", "\\u00"])
+def test_what_stands_before_a_secret_does_not_save_it(before: str) -> None:
+    assert redact(f"{before}abcdef-1234", ["abcdef-1234"]) == f"{before}[hidden]"
+
+
+@pytest.mark.parametrize("written", ["\U0001f511-key-é", '"\\ud83d\\udd11-key-\\u00e9"', "%F0%9F%94%91-key-%C3%A9"])
+def test_a_secret_beyond_ascii_is_hidden_however_it_is_written(written: str) -> None:
+    assert redact(written, ["\U0001f511-key-é"]).strip('"') == "[hidden]"
+
+
+@pytest.mark.parametrize("part", ["a", "%61", "\\u0061", "aaaaaaaa "])
+def test_a_megabyte_that_almost_holds_a_huge_secret_is_searched_in_no_time(part: str) -> None:
+    """The provider chooses both its tokens and its words: their product must not be what a search costs."""
+    text = part * (1_000_000 // len(part))
+    assert redact(text, ["a" * 200_000 + "b", "a" * 100_000 + "c"]) == text

@@ -12,7 +12,7 @@ from credentials.crypto.envelope import Unsealable
 from credentials.models import Authorization, Credential, OAuthToken
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.credential import Status
-from credentials.services import authorize, exchange, journal, refresh
+from credentials.services import authorize, exchange, journal, lease, refresh
 from credentials.services.add import NameTaken
 from credentials.services.edit import EditedMeanwhile, SecretsNeeded, edit
 from credentials.types.registry import room
@@ -123,6 +123,31 @@ def test_a_renewal_under_way_cannot_bring_the_old_consent_back(
     assert token_of(authorized).access_token == ""
     authorized.refresh_from_db()
     assert authorized.status == Status.NEEDS_AUTHORIZATION
+
+
+@pytest.mark.parametrize("moment", ["before the claim", "after the claim"])
+def test_a_refresh_token_never_reaches_a_host_that_an_edit_enters_at_that_moment(
+    cast: Cast,
+    authorized: Credential,
+    token_server: LyingServer,
+    serve: Callable[[], LyingServer],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    other, claim = serve(), lease.claim
+    settings.OUTBOUND_ALLOW = [*settings.OUTBOUND_ALLOW, other.allow_entry]
+    OAuthToken.objects.update(refresh_at=timezone.now())
+
+    def edited(token: OAuthToken) -> lease.Lease | None:
+        claimed = claim(token) if moment == "after the claim" else None
+        save(cast, authorized, token_url=other.url("/token"), client_secret="another")
+        return claimed or claim(token)
+
+    monkeypatch.setattr(lease, "claim", edited)
+    refresh.refresh(authorized.pk, actor=Actor.worker())
+    assert other.requests == []
+    assert token_of(authorized).access_token == ""
 
 
 @pytest.mark.parametrize("state", [AuthorizationStatus.STARTED, AuthorizationStatus.RECEIVED])

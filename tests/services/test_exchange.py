@@ -275,6 +275,31 @@ def test_an_edit_during_the_exchange_makes_its_answer_worthless(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_an_edit_between_the_claim_and_the_look_at_the_code_sends_nothing(
+    credential: Credential,
+    waiting: UUID,
+    token_server: LyingServer,
+    monkeypatch: pytest.MonkeyPatch,
+    interrupted: bool,
+) -> None:
+    look = service.find
+
+    def edited_first(authorization_id: UUID) -> Authorization | None:
+        forget_tokens(Credential.objects.get(pk=credential.pk))
+        return look(authorization_id)
+
+    monkeypatch.setattr(service, "find", edited_first)
+    if interrupted:
+        interrupt(waiting)
+    assert not (take_up if interrupted else exchange)(waiting)
+    assert token_server.requests == []
+    assert not TokenAttempt.objects.exists()
+    authorization = Authorization.objects.get(pk=waiting)
+    assert (authorization.status, authorization.error) == ("failed", "changed")
+
+
+@pytest.mark.django_db
 def test_an_exchange_overtakes_the_lease_of_a_renewal(cast: Cast, token_server: LyingServer) -> None:
     credential = authorized_credential(cast, token_server)
     mine = lease.claim(token_of(credential))

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from credentials.models import Credential, OAuthToken, TokenAttempt
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.models.token import AttemptState, Grant
 from credentials.oauth import answer
-from credentials.services import exchange, journal, sweep
-from credentials.services.refresh import Outcome, refresh
+from credentials.services import exchange, journal, lease, sweep
+from credentials.services.refresh import CredentialRenewal, Outcome, refresh
 from organizations.audit import Actor
 from tests.support.journeys import (
     access_token_of,
@@ -26,6 +26,7 @@ from tests.support.people import Cast
 from tests.support.tokens import change_token, elsewhere, leave_attempt, leave_lease, make_due, make_ended
 
 WORKER = Actor.worker()
+Step = Callable[..., object]
 
 
 @pytest.fixture
@@ -84,6 +85,76 @@ def test_a_stored_answer_survives_a_swap_that_the_database_refused(
     assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
     assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-2")
     assert len(token_server.requests) == 1
+
+
+class Away:
+    """A database that refuses to store an answer, `times` times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self, execute: Step, sql: str, *arguments: object) -> object:
+        if self.left and sql.startswith("UPDATE") and "tokenattempt" in sql:
+            self.left -= 1
+            raise OperationalError("the server is being restarted")
+        return execute(sql, *arguments)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(journal, "LONGEST_PAUSE", 0.002)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("impatient")
+def test_a_rotated_answer_outlives_a_database_that_is_away_for_a_while(
+    credential: Credential, token_server: LyingServer
+) -> None:
+    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), error_answer("invalid_grant"))
+    make_ended(credential)
+    away = Away(4)
+    with connection.execute_wrapper(away):
+        assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
+    assert away.left == 0
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-2")
+    assert len(token_server.requests) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("impatient")
+def test_the_first_token_outlives_a_database_that_is_away_for_a_while(
+    cast: Cast, credential: Credential, token_server: LyingServer
+) -> None:
+    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), error_answer("invalid_grant"))
+    waiting = received_authorization(cast, credential)
+    with connection.execute_wrapper(Away(4)):
+        assert exchange.exchange(waiting)
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-2")
+    assert len(token_server.requests) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("impatient")
+def test_a_database_that_stays_away_is_not_waited_for_longer_than_the_lease_lasts(
+    credential: Credential, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LAST_MOMENT_TO_STORE", 0.05)
+    token_server.on("/token", token_answer("at-2"))
+    make_ended(credential)
+    with connection.execute_wrapper(Away(1_000_000)), pytest.raises(OperationalError):
+        refresh(credential.pk, actor=WORKER)
+    assert token_of(credential).lease_until is None
+
+
+@pytest.mark.django_db
+def test_giving_up_on_a_token_leaves_alone_the_one_that_was_authorized_meanwhile(
+    credential: Credential, token_server: LyingServer
+) -> None:
+    renewal = CredentialRenewal(token_of(credential), WORKER)
+    change_token(credential, generation=2)
+    renewal.stop_trying()
+    assert token_of(credential).refresh_at is not None
 
 
 @pytest.mark.django_db
@@ -208,9 +279,6 @@ def test_a_credential_deleted_during_the_call_does_no_harm(credential: Credentia
     assert sweep.due_renewals() == []
     assert not OAuthToken.objects.exists()
     assert not TokenAttempt.objects.exists()
-
-
-Step = Callable[..., object]
 
 
 GRANTED, REFUSED, DOWN = token_answer("at-2"), error_answer("invalid_grant"), Answer(status=503)

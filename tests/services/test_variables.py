@@ -95,6 +95,12 @@ def test_a_value_in_a_form_stays_one_field() -> None:
     assert parse_qs(body) == {"a": [HOSTILE], "b": ["2"]}
 
 
+@pytest.mark.parametrize("content_type", ["text/json", "application/problem+json"])
+def test_json_by_another_name_is_json(content_type: str) -> None:
+    body = variables.in_body('{"a": "{$botContext.x}"}', {"x": HOSTILE}, content_type)
+    assert json.loads(body) == {"a": HOSTILE}
+
+
 @pytest.mark.parametrize("content_type", ["text/xml", "application/soap+xml; charset=utf-8", "APPLICATION/XML"])
 def test_a_value_in_xml_brings_no_markup_along(content_type: str) -> None:
     body = variables.in_body('<a b="{$botContext.x}"/>', {"x": "\"/><c d='e'>&"}, content_type)

@@ -1,6 +1,7 @@
 """The edit page: what a person sees of a credential, and what they are told where it is refused."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
@@ -175,3 +176,13 @@ def test_one_of_a_type_that_this_version_does_not_know_has_no_edit_page(bob: Cli
     assert bob.get(url("edit", authorized)).status_code == 404
     assert bob.post(url("authorize", authorized)).status_code == 404
     assert "from_the_future" in words(bob.get(url("detail", authorized)))
+
+
+def test_a_parameter_that_is_entered_twice_is_kept_twice_and_sent_twice(bob: Client, authorized: Credential) -> None:
+    twice = "resource=https://a.example/\r\nresource=https://b.example/"
+    sent = bob.post(url("edit", authorized), form(authorized, authorization_parameters=twice, authorize=""))
+    assert sent.status_code == 303
+    resources = parse_qs(urlsplit(sent["Location"]).query)["resource"]
+    assert resources == ["https://a.example/", "https://b.example/"]
+    page = bob.get(url("edit", authorized)).content.decode()
+    assert all(f"resource={address}" in page for address in resources)

@@ -159,7 +159,8 @@ class AuthorizationCodeForm(ClientForm):
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text="Sent along to the Auth URL, one name=value a line; for example access_type=offline.",
+        help_text="Sent along to the Auth URL, one name=value a line; for example access_type=offline. A name may come "
+        "twice.",
     )
 
     def clean_authorization_parameters(self) -> str:

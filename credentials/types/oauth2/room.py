@@ -66,7 +66,7 @@ class OAuth2LifeCycle(TokenLifeCycle):
             scope=payload.get("scope", ""),
             state=state,
             verifier=verifier,
-            extra=dict(parse_parameters(payload.get("authorization_parameters", ""))),
+            extra=parse_parameters(payload.get("authorization_parameters", "")),
         )
 
     def obtain(
