@@ -7,14 +7,24 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.e2e.scene import ACCESS_TOKEN_SECONDS, Scene, set_up
 from tests.e2e.watch import watch
+from tests.support.lying_server import LyingServer
 from tests.support.product import Factory
 from tests.support.sandbox_server import Sandbox
 
 
 @pytest.fixture(scope="session")
-def scene(product_factory: Factory, start_sandbox: Callable[..., Sandbox]) -> Scene:
+def resource() -> Iterator[LyingServer]:
+    """A resource of no OAuth 2.0, which the product of the scene may call; each test scripts paths of its own."""
+    server = LyingServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def scene(product_factory: Factory, start_sandbox: Callable[..., Sandbox], resource: LyingServer) -> Scene:
     """One product and one sandbox for all the walks; the sandbox's access tokens live for a few seconds only."""
-    return set_up(product_factory, start_sandbox(access_token_seconds=ACCESS_TOKEN_SECONDS))
+    sandbox = start_sandbox(access_token_seconds=ACCESS_TOKEN_SECONDS)
+    return set_up(product_factory, sandbox, env={"OUTBOUND_ALLOW": f"{sandbox.host_and_port},{resource.allow_entry}"})
 
 
 @pytest.fixture
