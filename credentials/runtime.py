@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from credentials.crypto.envelope import Unsealable
-from credentials.models import Credential, OAuthToken
+from credentials.models import ConsumerToken, Credential, OAuthToken
 from credentials.models.clock import database_now
 from credentials.models.leased import LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
@@ -93,24 +93,26 @@ def make_ready(
     )
 
 
-def make_ready_again(credential: Credential, ready: Ready, *, actor: Actor, patience: float) -> Ready | None:
+def make_ready_again(
+    credential: Credential, ready: Ready, *, actor: Actor, patience: float, on_behalf: OnBehalf = NOBODY
+) -> Ready | None:
     """A new token for one that a resource turned down before its time; None where there is none to be had.
 
     Others whose call was turned down meanwhile wait for that one renewal. One that has just failed is not tried again
-    before its time.
+    before its time. The token of a conversation is never renewed: its consumer is challenged again.
     """
-    if ready.room.token_owner is not TokenOwner.CREDENTIAL:
-        return None
     until = time.monotonic() + patience
     poll = FIRST_POLL
-    while ready.room.life_cycle is not None:
-        token = OAuthToken.objects.filter(pk=credential.pk).first()
-        if token is None or token.generation != ready.generation:
+    while True:
+        token = token_behind(credential, ready.room, on_behalf)
+        if token is None:
+            return None
+        if token.generation != ready.generation:
             break
         now = database_now()
         if token.failures and token.refresh_at and token.refresh_at > now and not token.is_leased_at(now):
             return None
-        outcome = refresh_as_read(token, actor=actor)
+        outcome = renewed_as_read(token, actor=actor)
         if outcome is Outcome.WAIT or outcome is Outcome.ENDED:
             return None
         if outcome is not Outcome.RENEWED:
@@ -119,10 +121,32 @@ def make_ready_again(credential: Credential, ready: Ready, *, actor: Actor, pati
             time.sleep(poll)
             poll = min(poll * 1.5, LONGEST_POLL)
     try:
-        again = make_ready(credential, actor=actor, patience=max(0.0, until - time.monotonic()))
-    except (NeedsAuthorization, Unavailable):
+        left = max(0.0, until - time.monotonic())
+        again = make_ready(credential, actor=actor, patience=left, on_behalf=on_behalf)
+    except (NeedsAuthorization, ConsumerNotAuthenticated, Unavailable):
         return None
     return again if again.generation != ready.generation else None
+
+
+def token_behind(
+    credential: Credential, authentication: CredentialType, on_behalf: OnBehalf
+) -> OAuthToken | ConsumerToken | None:
+    """The row of the token that a call carried; None where nothing renews what it carried."""
+    if authentication.token_owner is TokenOwner.CONSUMER:
+        return consumers.find(credential.account_id, on_behalf.consumer or "")
+    return OAuthToken.objects.filter(pk=credential.pk).first() if authentication.life_cycle else None
+
+
+def renewed_as_read(token: OAuthToken | ConsumerToken, *, actor: Actor) -> Outcome:
+    if isinstance(token, ConsumerToken):
+        return consumers.refresh_as_read(token, actor=actor)
+    return refresh_as_read(token, actor=actor)
+
+
+def renewals_since(credential: Credential, ready: Ready, on_behalf: OnBehalf, moment: datetime) -> int:
+    """How often the token that a call carried was asked for anew, successfully or not."""
+    token = token_behind(credential, ready.room, on_behalf)
+    return token.attempts.filter(started_at__gt=moment).count() if token else 0
 
 
 def consumer_ready(
@@ -144,7 +168,8 @@ def consumer_ready(
     except Unsealable:
         raise not_authenticated from None
     consumers.note_use(found)
-    return Ready(authentication, Material(credential.payload, {}, usable), found.expires_at, found.generation)
+    material = Material(credential.payload, {}, usable)
+    return Ready(authentication, material, found.expires_at, found.generation, found.obtained_at)
 
 
 def conversation_ready(authentication: CredentialType, credential: Credential, on_behalf: OnBehalf) -> Ready:

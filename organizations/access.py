@@ -100,9 +100,12 @@ def enter(user: AbstractBaseUser | AnonymousUser, organization_id: uuid.UUID | s
     return access
 
 
-def enter_account(user: AbstractBaseUser | AnonymousUser, number: str, action: Action) -> Access:
+def enter_account(
+    user: AbstractBaseUser | AnonymousUser, number: str, action: Action, *, preferred: str = ""
+) -> Access:
     """Let a person into an account to do `action`, through an organization of it where their role allows that.
 
+    `preferred`: the id of the one that they come from, and through which they enter if they may.
     Raises `Http404` for anybody who is in none of its organizations, and `Refused` where every role is too small.
     """
     memberships = Membership.objects.select_related("user", "organization__account").filter(
@@ -111,7 +114,8 @@ def enter_account(user: AbstractBaseUser | AnonymousUser, number: str, action: A
     inside = [Access(each.user, each.organization, Role(each.role)) for each in memberships]
     if not inside:
         raise Http404("There is no such account, or you do not belong to it.")
-    access = next((each for each in inside if each.may(action)), inside[0])
+    inside.sort(key=lambda each: (not each.may(action), str(each.organization.pk) != preferred))
+    access = inside[0]
     access.require(action)
     return access
 

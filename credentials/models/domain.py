@@ -15,6 +15,8 @@ class Domain(models.Model):
     credential = models.ForeignKey(
         "credentials.Credential", null=True, blank=True, on_delete=models.PROTECT, related_name="domains"
     )
+    # Grows with every edit, so that two people do not overwrite each other unseen.
+    version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

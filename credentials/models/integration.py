@@ -33,6 +33,8 @@ class ApiIntegration(models.Model):
     headers = models.JSONField(default=list, blank=True)
     parameters = models.JSONField(default=list, blank=True)
     body = models.TextField(blank=True)
+    # Grows with every edit, so that two people do not overwrite each other unseen.
+    version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

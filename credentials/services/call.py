@@ -13,7 +13,7 @@ import requests
 from django.db import transaction
 
 from credentials import runtime
-from credentials.models import ApiIntegration, Credential, TokenAttempt
+from credentials.models import ApiIntegration, Credential
 from credentials.models.clock import database_now
 from credentials.oauth.redaction import redact
 from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, guarded_session
@@ -147,7 +147,7 @@ def _call(
         answer = send(prepared, ready, seconds=left)
         refused = answer.status == requests.codes.unauthorized and not renewed and attempts <= RETRIES
         if refused and credential and ready:
-            again = _renewed(credential, ready, actor=actor, deadline=deadline)
+            again = _renewed(credential, ready, on_behalf, actor=actor, deadline=deadline)
             if again is None:
                 break
             ready, renewed = again, True
@@ -184,20 +184,22 @@ def _note(integration: ApiIntegration, credential: Credential | None, actor: Act
         audit.record_many(integration.organization, entries)
 
 
-def _renewed(credential: Credential, ready: Ready, *, actor: Actor, deadline: float) -> Ready | None:
+def _renewed(
+    credential: Credential, ready: Ready, on_behalf: OnBehalf, *, actor: Actor, deadline: float
+) -> Ready | None:
     """A new token for one that the resource turned down, if one is to be had in time.
 
     A renewal is never cut short, because a refresh token that the provider rotates meanwhile would be lost. Where there
-    is no time for one, a worker does it for the next call.
+    is no time for one, a worker does it for the next call; a consumer's token waits for a call that has the time.
     """
-    recent = TokenAttempt.objects.filter(token=credential.pk, started_at__gt=database_now() - RENEWALS_WITHIN)
-    if ready.obtained_at is None or recent.count() >= RENEWALS_AT_MOST:
+    since = database_now() - RENEWALS_WITHIN
+    if ready.obtained_at is None or runtime.renewals_since(credential, ready, on_behalf, since) >= RENEWALS_AT_MOST:
         return None
     left = deadline - time.monotonic()
     if left < CALL_SECONDS:
         ask_for_renewal(credential, ready.generation)
         return None
-    return runtime.make_ready_again(credential, ready, actor=actor, patience=left)
+    return runtime.make_ready_again(credential, ready, actor=actor, patience=left, on_behalf=on_behalf)
 
 
 def retry_in(answer: Answer, method: str, attempts: int) -> float | None:

@@ -12,6 +12,7 @@ from credentials.models import Credential, Domain
 from credentials.services import attach
 from credentials.services.records import record
 from credentials.services.use import note_use
+from credentials.services.versions import require_version
 from credentials.types.base import EngineAccess
 from organizations import audit
 from organizations.access import Access, authorize
@@ -45,8 +46,12 @@ def create(by: By, organization: Organization, *, name: str, credential: Credent
     return domain
 
 
-def edit(by: By, domain: Domain, *, name: str, credential: Credential | None) -> Domain:
-    """Save what a person changed. Raises `ValidationError` with the message at its field."""
+def edit(by: By, domain: Domain, *, name: str, credential: Credential | None, version: int | None = None) -> Domain:
+    """Save what a person changed. Raises `ValidationError` with the message at its field.
+
+    `version` is the one that the page was made from; somebody else's edit since then is not overwritten. None is for
+    whoever has just read the row.
+    """
     organization = domain.organization
     actor = authorize(by, organization, Action.MANAGE_INTEGRATIONS)
     fields = _fields(organization, name, credential)
@@ -56,9 +61,11 @@ def edit(by: By, domain: Domain, *, name: str, credential: Credential | None) ->
             .select_related("credential", "organization")
             .get(pk=domain.pk, organization=organization)
         )
+        require_version(stored, version)
         before, was_attached = {name: getattr(stored, name) for name in fields}, stored.credential
         for field, value in fields.items():
             setattr(stored, field, value)
+        stored.version += 1
         _save(stored)
         changed = sorted(field for field, value in before.items() if value != getattr(stored, field))
         entries = [_about(actor, "domain.edited", stored, changed=changed)]

@@ -1,6 +1,6 @@
 """Change a credential. What is left blank stays; what was authorized for other values does not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,9 +32,18 @@ class SecretsNeeded(Exception):
         self.fields = fields
 
 
-def edit(access: Access, credential: Credential, *, version: int, name: str, entered: Mapping[str, Any]) -> Credential:
+def edit(
+    access: Access,
+    credential: Credential,
+    *,
+    version: int,
+    name: str,
+    entered: Mapping[str, Any],
+    removed: Sequence[str] = (),
+) -> Credential:
     """Save the cleaned values of the edit page; `version` is the one that the page was made from.
 
+    A secret that is blank stays, unless `removed` names it.
     Raises `SecretsNeeded`, `NameTaken`, `EditedMeanwhile`, and `Unsealable` where a secret is to be kept that cannot be
     opened any more.
     """
@@ -42,8 +51,8 @@ def edit(access: Access, credential: Credential, *, version: int, name: str, ent
     authentication = room(credential.kind)
     before = credential.payload
     payload, secrets = authentication.split(entered)
-    kept = [field for field, value in secrets.items() if value in ("", None)]
-    replaced = [field for field in secrets if field not in kept]
+    kept = [field for field, value in secrets.items() if value in ("", None) and field not in removed]
+    replaced = [field for field in secrets if field not in kept and field not in removed]
     if kept and authentication.hosts(payload) - authentication.hosts(before):
         raise SecretsNeeded(kept)
     if kept:
@@ -76,7 +85,8 @@ def edit(access: Access, credential: Credential, *, version: int, name: str, ent
             changed = sorted(
                 field for field in payload.keys() | before.keys() if payload.get(field) != before.get(field)
             )
-            record(credential, access.actor, "credential.edited", changed=changed, replaced=replaced)
+            gone = {"removed": list(removed)} if removed else {}
+            record(credential, access.actor, "credential.edited", changed=changed, replaced=replaced, **gone)
     except IntegrityError:
         raise NameTaken from None
     return credential

@@ -14,6 +14,7 @@ from credentials.models import ApiIntegration, Credential
 from credentials.models.integration import Method
 from credentials.outbound import Allowance
 from credentials.services import attach, variables
+from credentials.services.versions import require_version
 from organizations import audit
 from organizations.access import Access, authorize
 from organizations.audit import Actor, NewEntry
@@ -80,11 +81,14 @@ def edit(
     integration: ApiIntegration,
     definition: Definition,
     *,
+    version: int | None = None,
     confirmed_origin: str = "",
     allowance: Allowance | None = None,
 ) -> ApiIntegration:
     """Save what a person changed. Raises `ValidationError` with the message at its field.
 
+    `version` is the one that the page was made from; somebody else's edit since then is not overwritten. None is for
+    whoever has just read the row.
     A stored secret never travels to a new host by an edit. Where scheme, host or port of the URL change and the same
     credential stays attached, the edit is refused, unless the editor manages credentials as well and says, with
     `confirmed_origin`, that the credential may be sent to exactly that place: `ConfirmationNeeded` asks them. Everybody
@@ -100,10 +104,12 @@ def edit(
             .select_related("credential", "organization")
             .get(pk=integration.pk, organization=organization)
         )
+        require_version(stored, version)
         _require_confirmation(by, stored, definition, confirmed_origin)
         before, was_attached = {name: getattr(stored, name) for name in fields}, stored.credential
         for name, value in fields.items():
             setattr(stored, name, value)
+        stored.version += 1
         _save(stored)
         changed = sorted(name for name, value in before.items() if value != getattr(stored, name))
         # The names of what was changed: a value may hold what somebody should not have typed there.

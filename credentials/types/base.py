@@ -29,7 +29,9 @@ class RoomForm(forms.Form):
 
     `advanced` fields hide behind "Advanced". `secret` fields are write-only: `configured` names those for which a value
     is stored, and leaving one of these blank keeps what is stored. `stored` is what the wizard's draft holds of this
-    step. `redirect_uri` is the one that belongs to the credential, for a form that compares what was entered with it.
+    step, `payload` what the credential that is edited shows of itself. `redirect_uri` is the one that belongs to the
+    credential, for a form that compares what was entered with it. `removed` names the stored secrets that a valid form
+    takes away: blank alone keeps them.
     """
 
     advanced: ClassVar[tuple[str, ...]] = ()
@@ -40,11 +42,14 @@ class RoomForm(forms.Form):
         *args: Any,
         configured: Sequence[str] = (),
         stored: Values | None = None,
+        payload: Values | None = None,
         redirect_uri: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.stored: Values = stored or {}
+        self.payload: Values = payload or {}
+        self.removed: tuple[str, ...] = ()
         self.redirect_uri = redirect_uri
         self.configured_fields = tuple(name for name in self.secret if name in configured)
         self.advanced_fields = self.advanced

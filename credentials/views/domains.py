@@ -54,8 +54,13 @@ class DomainForm(forms.Form):
         help_text="A third-party NLU credential: the engine that the domain is trained on is asked with it.",
     )
 
+    # The one that the page was made from; a new domain has none.
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
+
     def __init__(self, data: Any, access: Access, domain: Domain | None = None) -> None:
-        super().__init__(data, initial={"name": domain.name, "credential": domain.credential_id} if domain else None)
+        super().__init__(data, initial=forms.model_to_dict(domain, self.base_fields) if domain else None)
+        if domain is None:
+            del self.fields["version"]
         field = self.fields["credential"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
         attached = domain.credential_id if domain else None
@@ -123,7 +128,7 @@ def edit(request: HttpRequest, access: Access, domain_id: UUID) -> HttpResponse:
     domain = find_domain(access, domain_id)
     form = DomainForm(posted(request), access, domain)
     back = url_of("domain", access, domain.pk)
-    if accepted(form, lambda: domains.edit(access, domain, **form.said())):
+    if accepted(form, lambda: domains.edit(access, domain, version=form.cleaned_data["version"], **form.said())):
         return done(request, f"Domain {form.cleaned_data['name']} was saved.", back)
     return show_form(request, access, form, FormPage(f"Edit {domain.name}", "Save", back))
 

@@ -72,6 +72,7 @@ def make_form(credential: Credential, request: HttpRequest) -> forms.Form:
     kwargs: dict[str, Any] = {}
     if issubclass(kind, RoomForm):
         kwargs["configured"] = room(credential.kind).configured(credential.payload) if credential.secrets else ()
+        kwargs["payload"] = credential.payload
         number = credential.organization.account.number
         kwargs["redirect_uri"] = shown_redirect_uri(room(credential.kind), credential.pk, number)
     if request.method == "POST":
@@ -87,7 +88,7 @@ def save(access: Access, credential: Credential, form: forms.Form) -> bool:
     # What the first step asked for cannot change: another grant is another credential.
     entered = {**room(credential.kind).entered(credential.payload), **cleaned}
     try:
-        edit(access, credential, version=version, name=name, entered=entered)
+        edit(access, credential, version=version, name=name, entered=entered, removed=getattr(form, "removed", ()))
     except NameTaken:
         form.add_error("name", "There is already a credential of this name in the organization.")
     except SecretsNeeded as needed:

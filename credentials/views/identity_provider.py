@@ -28,7 +28,9 @@ FILLED_IN = "Filled in from the issuer's metadata. Look it over, then save."
 def identity_provider(request: HttpRequest, number: str) -> HttpResponseBase:
     """For administrators of any organization of the account."""
     try:
-        access = enter_account(request.user, number, Action.MANAGE_ACCOUNT)
+        access = enter_account(
+            request.user, number, Action.MANAGE_ACCOUNT, preferred=request.GET.get("organization", "")
+        )
     except Refused as refusal:
         refusal.keep()
         raise
@@ -40,7 +42,7 @@ def identity_provider(request: HttpRequest, number: str) -> HttpResponseBase:
     if request.method == "POST":
         form = IdentityProviderForm(request.POST, configured=configured)
         if form.is_valid() and save(access, form):
-            return done(request, "The identity provider was saved.", request.path)
+            return done(request, "The identity provider was saved.", request.get_full_path())
         return show(request, access, form)
     initial: dict[str, Any] = {name: getattr(stored, name) for name in service.FIELDS} if stored else {}
     initial["version"] = stored.version if stored else 0

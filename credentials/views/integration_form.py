@@ -93,8 +93,13 @@ class IntegrationForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
     )
 
+    # The one that the page was made from; a new integration has none.
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
+
     def __init__(self, data: Any, access: Access, integration: ApiIntegration | None = None) -> None:
         super().__init__(data, initial=entered(integration) if integration else None)
+        if integration is None:
+            del self.fields["version"]
         self._offer("bot", access.organization.bots.all())
         attached = integration.credential_id if integration else None
         self._offer("credential", attach.offered_to("integrations", access.organization, attached=attached))
@@ -134,7 +139,7 @@ class IntegrationForm(forms.Form):
         return str(self.cleaned_data["body"]).replace("\r\n", "\n")
 
     def definition(self) -> Definition:
-        said = {name: value for name, value in self.cleaned_data.items() if name != "confirmed_origin"}
+        said = {name: value for name, value in self.cleaned_data.items() if name not in {"confirmed_origin", "version"}}
         return Definition(**said)
 
     @property
@@ -145,6 +150,7 @@ class IntegrationForm(forms.Form):
 def entered(integration: ApiIntegration) -> dict[str, Any]:
     """What the edit page begins with."""
     return {
+        "version": integration.version,
         "name": integration.name,
         "bot": integration.bot_id,
         "method": integration.method,

@@ -131,7 +131,8 @@ def edit(request: HttpRequest, access: Access, integration_id: UUID) -> HttpResp
     back = url_of("integration", access, integration.pk)
 
     def save() -> None:
-        integrations.edit(access, integration, form.definition(), confirmed_origin=form.confirmed_origin)
+        seen, confirmed = form.cleaned_data["version"], form.confirmed_origin
+        integrations.edit(access, integration, form.definition(), version=seen, confirmed_origin=confirmed)
 
     if accepted(form, save):
         return done(request, f"Integration {form.cleaned_data['name']} was saved.", back)

@@ -219,8 +219,7 @@ def cleaned_values(entered: Entered, current: Step, form: forms.Form | None) -> 
     if form is None:
         return {}
     stored = entered.values(current.slug)
-    secret: tuple[str, ...] = getattr(form, "secret", ())
+    kept = set(getattr(form, "secret", ())) - set(getattr(form, "removed", ()))
     return {
-        name: stored.get(name, "") if name in secret and not value else value
-        for name, value in form.cleaned_data.items()
+        name: stored.get(name, "") if name in kept and not value else value for name, value in form.cleaned_data.items()
     }

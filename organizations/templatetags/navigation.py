@@ -24,6 +24,8 @@ ENTRIES: Sequence[tuple[Any, str, Action]] = (
     (gettext_lazy("Service tokens"), "organizations:service-tokens", Action.MANAGE_SERVICE_TOKENS),
     (gettext_lazy("Activity"), "organizations:activity", Action.SEE_ACTIVITY),
 )
+# The account's, and the last one. It keeps in mind from which of the account's organizations the person came.
+IDENTITY_PROVIDER = (gettext_lazy("Identity provider"), "credentials:identity-provider", Action.MANAGE_ACCOUNT)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ def items(access: Access, path: str) -> list[NavigationItem]:
         if access.may(action):
             url = reverse(view, kwargs={"organization_id": access.organization.pk})
             links.append(NavigationItem(str(label), url, path.startswith(url)))
+    label, view, action = IDENTITY_PROVIDER
+    if access.may(action):
+        url = reverse(view, kwargs={"number": access.organization.account.number})
+        links.append(NavigationItem(str(label), f"{url}?organization={access.organization.pk}", path.startswith(url)))
     return links
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from credentials.models import ConsumerIdentityProvider, ConsumerToken, ConsumerTokenAttempt, Credential
 from credentials.models.leased import AttemptState, Grant
-from credentials.services import consumers, journal, sweep
+from credentials.services import call, consumers, journal, sweep
 from organizations import services
 from organizations.audit import Actor
 from organizations.models import AuditEntry, Organization
@@ -239,6 +239,56 @@ def test_a_consumers_token_that_the_resource_turns_down_is_a_401_and_no_error_of
     integration = make_integration(cast.organization, lying_server.url("/orders"), credential=credential)
     told = bot.post(f"integrations/{integration.pk}/call", {"consumer": ALICE}).json()
     assert (told["success"], told["status"]) == (False, 401)
+
+
+def test_a_consumers_token_that_is_turned_down_is_renewed_and_the_call_repeated_for_that_consumer_alone(
+    bot: Caller, lying_server: LyingServer, idp: ConsumerIdentityProvider, credential: Credential, cast: Cast
+) -> None:
+    hand_over(bot, lying_server, idp)
+    hand_over(bot, lying_server, idp, access_token="canary-consumer-bob", claims={"sub": BOB})
+    lying_server.on("/token", token_answer("canary-consumer-2", refresh_token="canary-refresh-2"))
+    lying_server.on("/orders", Answer(status=401), json_answer({"order": 1}))
+    integration = make_integration(cast.organization, lying_server.url("/orders"), credential=credential)
+    lying_server.requests.clear()
+    told = bot.post(f"integrations/{integration.pk}/call", {"consumer": ALICE}).json()
+    assert (told["success"], told["attempts"]) == (True, 2)
+    asked, renewed, repeated = lying_server.requests
+    assert asked.headers["authorization"] == "Bearer canary-consumer-1"
+    assert renewed.form["refresh_token"] == "canary-refresh-1"
+    assert repeated.headers["authorization"] == "Bearer canary-consumer-2"
+    assert ConsumerToken.objects.get(subject=BOB).unseal("access_token") == "canary-consumer-bob"
+
+
+def test_a_resource_that_turns_down_every_token_of_a_consumer_does_not_make_us_renew_for_ever(
+    bot: Caller, lying_server: LyingServer, idp: ConsumerIdentityProvider, credential: Credential, cast: Cast
+) -> None:
+    hand_over(bot, lying_server, idp)
+    lying_server.on("/orders", Answer(status=401))
+    integration = make_integration(cast.organization, lying_server.url("/orders"), credential=credential)
+    lying_server.requests.clear()
+    for _ in range(call.RENEWALS_AT_MOST + 2):
+        bot.post(f"integrations/{integration.pk}/call", {"consumer": ALICE})
+    assert [request.path for request in lying_server.requests].count("/token") == call.RENEWALS_AT_MOST
+
+
+@pytest.mark.parametrize("refusal", [error_answer("invalid_grant"), Answer(status=503)], ids=["for good", "for now"])
+def test_where_no_new_token_is_to_be_had_the_401_stays_a_401(
+    bot: Caller,
+    lying_server: LyingServer,
+    idp: ConsumerIdentityProvider,
+    credential: Credential,
+    cast: Cast,
+    refusal: Answer,
+) -> None:
+    hand_over(bot, lying_server, idp)
+    lying_server.on("/token", refusal)
+    lying_server.on("/orders", Answer(status=401))
+    integration = make_integration(cast.organization, lying_server.url("/orders"), credential=credential)
+    lying_server.requests.clear()
+    for _ in range(2):
+        told = bot.post(f"integrations/{integration.pk}/call", {"consumer": ALICE}).json()
+        assert (told["status"], told["attempts"]) == (401, 1)
+    assert [request.path for request in lying_server.requests].count("/token") == 1
 
 
 def test_an_ended_token_is_renewed_before_the_answer(

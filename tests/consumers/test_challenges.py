@@ -178,6 +178,19 @@ def test_a_call_carries_the_token_of_its_conversation(
     assert carried == ["Bearer canary-at"]
 
 
+def test_a_token_of_a_conversation_that_is_turned_down_is_not_renewed(
+    bot: Caller, credential: Credential, idp: ConsumerIdentityProvider, token_server: LyingServer, cast: Cast
+) -> None:
+    """There is nothing to renew it with: the 401 is the bot's, who asks for another challenge."""
+    token_server.on("/orders", Answer(status=401))
+    integration = make_integration(cast.organization, token_server.url("/orders"), credential=credential)
+    authenticate(bot, credential, idp, token_server)
+    token_server.requests.clear()
+    told = bot.post(f"integrations/{integration.pk}/call", {"conversation": "c-1"}).json()
+    assert (told["status"], told["attempts"]) == (401, 1)
+    assert [request.path for request in token_server.requests] == ["/orders"]
+
+
 def test_no_refresh_token_is_stored_and_an_ended_token_is_asked_for_anew(
     bot: Caller, credential: Credential, idp: ConsumerIdentityProvider, token_server: LyingServer
 ) -> None:

@@ -86,6 +86,23 @@ def test_an_administrator_of_any_organization_of_the_account_may(cast: Cast) -> 
     assert post(window(cast.vic), cast).status_code == 303
 
 
+def test_the_page_stays_in_the_organization_that_an_administrator_comes_from(cast: Cast) -> None:
+    sister = services.create_organization(Actor.command("test"), cast.account, "Sister", administrator=cast.alice)
+    alice = window(cast.alice)
+    for here, elsewhere in ((cast.organization, sister), (sister, cast.organization)):
+        there = f"{url(cast)}?organization={here.pk}"
+        assert there in alice.get(f"/organizations/{here.pk}/credentials/").content.decode()
+        page = alice.get(there).content.decode()
+        assert f"/organizations/{here.pk}/credentials/" in page
+        assert str(elsewhere.pk) not in page
+
+
+@pytest.mark.parametrize("organization", ["", "nonsense", "6f3f6c0e-5d0c-4f4e-9d39-0d7d4a3a4b11"])
+def test_a_made_up_organization_leads_nowhere_else(cast: Cast, organization: str) -> None:
+    page = window(cast.alice).get(url(cast), {"organization": organization}).content.decode()
+    assert f"/organizations/{cast.organization.pk}/credentials/" in page
+
+
 def test_a_cross_site_post_is_refused(cast: Cast) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")

@@ -8,9 +8,18 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.e2e.scene import ACCESS_TOKEN_SECONDS, Scene, set_up
 from tests.e2e.watch import watch
 from tests.support.journeys import set_the_stage
+from tests.support.lying_server import LyingServer
 from tests.support.product import Factory
 from tests.support.production import bring_up
 from tests.support.sandbox_server import Sandbox
+
+
+@pytest.fixture(scope="session")
+def resource() -> Iterator[LyingServer]:
+    """A resource of no OAuth 2.0, which the product of the scene may call; each test scripts paths of its own."""
+    server = LyingServer()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -18,15 +27,16 @@ def scene(
     request: pytest.FixtureRequest,
     product_factory: Factory,
     start_sandbox: Callable[..., Sandbox],
+    resource: LyingServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Scene]:
     """One product and one sandbox for all the walks; the sandbox's access tokens live for a few seconds only."""
     sandbox = start_sandbox(access_token_seconds=ACCESS_TOKEN_SECONDS)
+    env = {"OUTBOUND_ALLOW": f"{sandbox.host_and_port},{resource.allow_entry}"}
     if request.config.getoption("shape") == "embedded":
-        yield set_up(product_factory, sandbox)
+        yield set_up(product_factory, sandbox, env=env)
         return
     redis_server = request.getfixturevalue("redis_server")
-    env = {"OUTBOUND_ALLOW": sandbox.host_and_port}
     built = bring_up(product_factory, redis_server.url, tmp_path_factory.mktemp("production"), env=env)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", str(built.authorities))

@@ -33,14 +33,14 @@ class Scene:
         """Run Python in the product and return the last line that it printed."""
         return self.product.manage("shell", "--verbosity", "0", "-c", code).strip().rpartition("\n")[2]
 
-    def add_integration(self, credential_id: str) -> str:
-        """Attach a credential to a call of the sandbox's protected API, on its page; the integration's id."""
+    def add_integration(self, credential_id: str, url: str = "") -> str:
+        """Attach a credential to a call of the sandbox's protected API, or of `url`, on its page; its id."""
         alice = self.visitor("alice")
         form = {
             "name": f"Order status {credential_id[:8]}",
             "bot": self.stage.bot_id,
             "method": "GET",
-            "url": f"{self.sandbox.url}/api/orders/A-1001",
+            "url": url or f"{self.sandbox.url}/api/orders/A-1001",
             "credential": credential_id,
             "use_default_headers": "on",
         }

@@ -158,13 +158,42 @@ def test_an_edit_changes_what_was_changed_and_says_so(bot: Bot, cast: Cast, sign
     form = client.get(page(cast.organization, "edit/", integration)).context["form"]
     assert form["url"].value() == integration.url
     answer = client.post(
-        page(cast.organization, "edit/", integration), filled(bot, name="Find an order", headers="", parameters="")
+        page(cast.organization, "edit/", integration),
+        filled(bot, name="Find an order", headers="", parameters="", version=form["version"].value()),
     )
     assert answer.status_code == 303
     integration.refresh_from_db()
     assert integration.name == "Find an order"
     entry = AuditEntry.objects.of(cast.organization)[0]
     assert (entry.action, entry.details["changed"]) == ("integration.edited", ["name"])
+
+
+def test_the_later_of_two_who_edit_at_once_is_told_and_overwrites_nothing(
+    bot: Bot, cast: Cast, attached: ApiIntegration, sign_in: Callable[[User], Client]
+) -> None:
+    address = page(cast.organization, "edit/", attached)
+    dana, alice = sign_in(cast.dana), sign_in(cast.alice)
+    seen = alice.get(address).context["form"]["version"].value()
+    form = filled(bot, url=attached.url, credential=str(attached.credential_id), parameters="", version=seen)
+    assert dana.post(address, {**form, "headers": "X-Brand: Dana's"}).status_code == 303
+    answer = alice.post(address, {**form, "headers": "X-Brand: Alice's"})
+    assert answer.status_code == 422
+    assert "Somebody else has saved this meanwhile." in text(answer)
+    assert "X-Brand: Alice&#x27;s" in text(answer)  # what was typed is still there
+    attached.refresh_from_db()
+    assert attached.headers == [["X-Brand", "Dana's"]]
+    again = alice.get(address).context["form"]["version"].value()
+    assert alice.post(address, {**form, "headers": "X-Brand: Alice's", "version": again}).status_code == 303
+
+
+@pytest.mark.parametrize("version", ["", "x", "-1", "99999999999999999999"])
+def test_a_version_that_nobody_was_given_is_refused(
+    bot: Bot, cast: Cast, attached: ApiIntegration, sign_in: Callable[[User], Client], version: str
+) -> None:
+    answer = sign_in(cast.dana).post(page(cast.organization, "edit/", attached), filled(bot, version=version))
+    assert answer.status_code == 422
+    attached.refresh_from_db()
+    assert attached.url == "https://api.example.com/orders"
 
 
 def test_deleting_asks_first_and_leaves_the_credential(

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db
 
 
 def moved(bot: Bot, integration: ApiIntegration, url: str, **changes: Any) -> dict[str, Any]:
-    return filled(bot, url=url, credential=str(integration.credential_id or ""), headers="", parameters="", **changes)
+    seen = {"credential": str(integration.credential_id or ""), "version": integration.version}
+    return filled(bot, url=url, headers="", parameters="", **seen, **changes)
 
 
 @pytest.mark.parametrize(

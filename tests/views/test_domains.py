@@ -48,7 +48,9 @@ def test_an_api_developer_adds_edits_and_deletes_a_domain(cast: Cast, engine: Cr
     domain = Domain.objects.get()
     assert (added.status_code, added["Location"]) == (303, address(cast.organization, f"{domain.pk}/"))
     assert (domain.name, domain.credential, domain.organization) == ("Travel", engine, cast.organization)
-    saved = dana.post(address(cast.organization, f"{domain.pk}/edit/"), {"name": "Journeys", "credential": ""})
+    saved = dana.post(
+        address(cast.organization, f"{domain.pk}/edit/"), {"name": "Journeys", "credential": "", "version": "1"}
+    )
     domain.refresh_from_db()
     assert (saved.status_code, domain.name, domain.credential) == (303, "Journeys", None)
     assert dana.post(address(cast.organization, f"{domain.pk}/delete/")).status_code == 303
@@ -62,6 +64,17 @@ def test_an_api_developer_adds_edits_and_deletes_a_domain(cast: Cast, engine: Cr
         "credential.detached_from_domain",
         "domain.deleted",
     ]
+
+
+def test_the_later_of_two_who_edit_at_once_is_told_and_overwrites_nothing(
+    cast: Cast, domain: Domain, engine: Credential
+) -> None:
+    edit, seen = address(cast.organization, f"{domain.pk}/edit/"), {"credential": str(engine.pk), "version": "1"}
+    assert signed_in(cast.dana).post(edit, {**seen, "name": "Dana's"}).status_code == 303
+    answer = signed_in(cast.alice).post(edit, {**seen, "name": "Alice's"})
+    assert answer.status_code == 422
+    assert "Somebody else has saved this meanwhile." in text(answer)
+    assert Domain.objects.get().name == "Dana's"
 
 
 @pytest.mark.parametrize("role", Role)

@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,15 @@ from django.utils import timezone
 from credentials.models import Credential, Draft
 from credentials.models.credential import Status
 from credentials.services.sweep import end_expired
+from credentials.types.mutual import context
+from organizations.models import AuditEntry
 from tests.support import der_writer as der
+from tests.support.keystores import Workshop
 from tests.support.mutual import KIND, save
 from tests.support.people import Cast
 from tests.support.pki import issue
 from tests.support.windows import window, words
+from tests.support.wizard import errors_of
 from tests.types.mutual_samples import CLIENT, PASSWORD, TRUSTED, pkcs12_of
 from tests.wizard.conftest import Dialog
 from tests.wizard.test_steps import buttons
@@ -173,6 +178,76 @@ def test_the_edit_page_says_which_files_are_stored(cast: Cast) -> None:
     alone = save(cast, pkcs12_of(CLIENT), password=PASSWORD)
     page = window(cast.bob).get(reverse("credentials:edit", args=[alone.organization_id, alone.pk]))
     assert page.content.decode().count("configured-field") == 1
+
+
+@pytest.fixture
+def with_its_own(cast: Cast, tmp_path: Path) -> Credential:
+    """Its keystore has an imported trust certificate; another one was uploaded beside it."""
+    key = Workshop(tmp_path).keytool(CLIENT, trusted=[issue("Keystore's CA", authority=True)], password=PASSWORD)
+    return save(cast, key, TRUSTED.pem, password=PASSWORD)
+
+
+def test_an_edit_removes_the_trust_certificate_where_the_keystore_has_its_own(
+    cast: Cast, with_its_own: Credential
+) -> None:
+    credential, bob = with_its_own, window(cast.bob)
+    assert edit(bob, credential, remove_trust_certificate="on").status_code == 303
+    assert credential.payload["trust"] is None
+    assert credential.open_secrets()["trust_certificate"] == ""
+    (trusted,) = context.trusted_of(credential.open_secrets())
+    assert trusted["facts"]["subject"] == "CN=Keystore's CA"
+    page = words(bob.get(reverse("credentials:detail", args=[credential.organization_id, credential.pk])))
+    assert "Partner CA" not in page
+    assert "a trusted certificate in the keystore" in page
+    details = AuditEntry.objects.filter(action="credential.edited").get().details
+    assert (details["removed"], details["replaced"]) == (["trust_certificate"], [])
+    # There is nothing left to be removed.
+    assert "remove_trust_certificate" not in html_of_edit(bob, credential)
+
+
+def test_an_edit_does_not_remove_the_only_trust_certificate(cast: Cast, credential: Credential) -> None:
+    before = credential.secrets
+    assert "remove_trust_certificate" in html_of_edit(window(cast.bob), credential)
+    answer = edit(window(cast.bob), credential, remove_trust_certificate="on")
+    assert "The keystore has no trust certificate of its own." in errors_of(answer, "remove_trust_certificate")
+    assert (credential.secrets, credential.version) == (before, 1)
+
+
+def test_to_remove_and_to_upload_at_once_is_refused(cast: Cast, with_its_own: Credential) -> None:
+    answer = edit(window(cast.bob), with_its_own, remove_trust_certificate="on", trust_certificate=upload(TRUSTED.pem))
+    assert "not both" in errors_of(answer, "remove_trust_certificate")
+    assert with_its_own.version == 1
+
+
+def test_a_new_keystore_without_trust_certificate_does_not_widen_whom_it_trusts(
+    cast: Cast, with_its_own: Credential
+) -> None:
+    credential, bob, fields = with_its_own, window(cast.bob), {"remove_trust_certificate": "on"}
+    answer = edit(bob, credential, **fields, **entry(pkcs12_of(CLIENT)))
+    assert "has no trust certificate of its own" in errors_of(answer, "remove_trust_certificate")
+    edit(bob, credential, **fields)
+    answer = edit(bob, credential, **entry(pkcs12_of(CLIENT)))
+    assert "has no trust certificate of its own" in errors_of(answer, "trust_certificate")
+    answer = edit(bob, credential, **entry(pkcs12_of(CLIENT), trust_certificate=upload(TRUSTED.pem)))
+    assert answer.status_code == 303
+    assert credential.payload["trust"]["certificates"][0]["subject"] == "CN=Partner CA"
+
+
+def test_an_uploaded_trust_certificate_can_be_taken_back_before_it_is_saved(at_certificates: Dialog) -> None:
+    dialog = at_certificates
+    dialog.press(entry(pkcs12_of(CLIENT), trust_certificate=upload(TRUSTED.pem), **CHECK))
+    assert "CN=Partner CA" in words(dialog.page)
+    dialog.press({"remove_trust_certificate": "on", **CHECK})
+    assert "CN=Partner CA" not in words(dialog.page)
+    assert "those with a certificate of a public authority" in words(dialog.page)
+    dialog.press({})
+    credential = Credential.objects.get()
+    assert (credential.payload["trust"], credential.open_secrets()["trust_certificate"]) == (None, "")
+
+
+def html_of_edit(client: Client, credential: Credential) -> str:
+    page = client.get(reverse("credentials:edit", args=[credential.organization_id, credential.pk]))
+    return str(page.content.decode())
 
 
 def test_a_certificate_that_ends_soon_is_expiring_and_one_that_has_ended_is_failed(

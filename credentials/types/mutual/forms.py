@@ -19,6 +19,7 @@ from credentials.types.mutual import context, describe
 
 Opener = Callable[[bytes, str], KeyStore | TrustStore]
 KEY, TRUST = "key_certificate", "trust_certificate"
+REMOVE = "remove_trust_certificate"
 LIMIT = f"at most {MAX_BYTES // 1024} kB"
 UNVERIFIED = "What the file holds is shown before you save; that a server accepts it must be verified externally."
 
@@ -58,7 +59,11 @@ class FilePasswordField(forms.CharField):
 
 
 class MutualForm(RoomForm):
-    """Key Certificate, Trust Certificate, their passwords, Cryptographic Protocols."""
+    """Key Certificate, Trust Certificate, their passwords, Cryptographic Protocols.
+
+    Where a trust certificate is there already, it can be removed. Of a credential that is edited only if the keystore
+    has one of its own: an edit never widens whom it trusts from somebody in particular to every public authority.
+    """
 
     secret = (KEY, TRUST)
 
@@ -93,6 +98,17 @@ class MutualForm(RoomForm):
         "blank, the default value of TLS 1.2 and TLS 1.1 is used.",
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if TRUST in self.configured_fields:
+            self.fields[REMOVE] = forms.BooleanField(
+                label="Remove the Trust Certificate",
+                required=False,
+                help_text="What the keystore itself trusts then says which servers are accepted.",
+            )
+            before, trust, after = ",".join(self.fields).partition(TRUST)
+            self.order_fields([*before.split(","), trust, REMOVE, *after.split(",")])
+
     def clean_protocols(self) -> list[str]:
         chosen: list[str] = self.cleaned_data["protocols"]
         if {"TLSv1.1", "TLSv1.3"} == set(chosen):
@@ -104,22 +120,48 @@ class MutualForm(RoomForm):
     def typed(self) -> dict[str, Any]:
         """The uploads as they came, each with the password that was typed for it. A refused file is not kept."""
         kept = {name: self.stored.get(name) if name in self.errors else self._upload(name) for name in self.secret}
+        if self._is_to_go():
+            kept[TRUST] = None
         return {"protocols": self["protocols"].data, **{name: value for name, value in kept.items() if value}}
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         passwords = {name: cleaned.pop(f"{name}_password", "") for name in self.secret}
+        if cleaned.pop(REMOVE, False):
+            self._remove()
         for name, opener in ((KEY, open_key_store), (TRUST, open_trust)):
-            cleaned[name] = self._opened(name, opener, passwords[name]) if name not in self.errors else ""
+            opens = name not in self.errors and name not in self.removed
+            cleaned[name] = self._opened(name, opener, passwords[name]) if opens else ""
         if not self.errors:
             self._judge(cleaned)
         if cleaned.get(KEY):
             cleaned["key"] = describe.key_facts(cleaned[KEY]["opened"])
         if cleaned.get(TRUST):
             cleaned["trust"] = describe.trust_facts(cleaned[TRUST]["opened"])
-        elif not self.configured_fields:
+        elif self.removed or not self.configured_fields:
             cleaned["trust"] = None
+        if self.payload and not self.errors:
+            self._require_trust({**self.payload, **cleaned})
         return cleaned
+
+    def _is_to_go(self) -> bool:
+        return REMOVE in self.fields and bool(self[REMOVE].data) and not self.files.get(self.add_prefix(TRUST))
+
+    def _remove(self) -> None:
+        if self._is_to_go():
+            self.removed = (TRUST,)
+        else:
+            self.add_error(REMOVE, "Remove the trust certificate or upload another one, not both.")
+
+    def _require_trust(self, after: Values) -> None:
+        """An edit must not leave nobody in particular to trust where there was somebody."""
+        before = self.payload
+        if after["trust"] or after["key"]["trusted"] or not (before["trust"] or before["key"]["trusted"]):
+            return
+        if self.removed:
+            self.add_error(REMOVE, "The keystore has no trust certificate of its own. Upload another one instead.")
+        else:
+            self.add_error(TRUST, "The new keystore has no trust certificate of its own. Upload the trust certificate.")
 
     def _upload(self, name: str) -> dict[str, Any] | None:
         """What was uploaded now or before, with the password that goes with it."""
