@@ -176,6 +176,14 @@ class AuditChain(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     position = models.PositiveBigIntegerField(default=0, help_text="The position of the newest entry.")
     head = models.CharField(max_length=64, blank=True, help_text="The hash of the newest entry.")
+    archived = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="The position of the newest entry that was moved to an archive; the chain begins after it.",
+    )
+    archived_hash = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="The hash of that entry."
+    )
 
     class Meta:
         ordering = ["id"]

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from organizations import views
+from organizations import activity_views, views
 
 app_name = "organizations"
 
@@ -18,7 +18,8 @@ _pages = [
     path("service-tokens/", views.service_tokens, name="service-tokens"),
     path("service-tokens/add/", views.service_token_add, name="service-token-add"),
     path("service-tokens/<uuid:token_id>/revoke/", views.service_token_revoke, name="service-token-revoke"),
-    path("activity/", views.activity, name="activity"),
+    path("activity/", activity_views.activity, name="activity"),
+    path("activity/export/<slug:form>/", activity_views.export, name="activity-export"),
 ]
 
 urlpatterns = [

@@ -1,7 +1,6 @@
-"""The pages of an organization: bots, members, service tokens, activity. Each parses, calls a service, and answers."""
+"""The pages of an organization: bots, members, service tokens. Each parses, calls a service, and answers."""
 
 import uuid
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -12,11 +11,11 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from organizations import audit, services
+from organizations import services
 from organizations.access import Access, in_organization, organizations_of
-from organizations.forms import ActivityFilter, BotForm, ConfirmForm, MemberForm, RoleForm, ServiceTokenForm
+from organizations.forms import BotForm, ConfirmForm, MemberForm, RoleForm, ServiceTokenForm
 from organizations.models import Bot, Membership, ServiceToken
-from organizations.pages import PAGE_SIZE, FormPage, SeeOther, accepted, done, listing, posted, show_form
+from organizations.pages import FormPage, SeeOther, accepted, done, listing, posted, show_form
 from organizations.policies import Action
 
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -200,28 +199,3 @@ def service_token_revoke(request: HttpRequest, access: Access, token_id: uuid.UU
     if accepted(form, lambda: services.revoke_service_token(access, token)):
         return done(request, f"Service token {token.name} is revoked.", page.back)
     return show_form(request, access, form, page)
-
-
-@require_GET
-@in_organization(Action.SEE_ACTIVITY)
-def activity(request: HttpRequest, access: Access) -> HttpResponse:
-    """Who did what, newest first; the filter and the place are in the address."""
-    chosen = ActivityFilter(request.GET.dict(), access.organization)
-    entries = audit.newest_before(
-        access.organization,
-        before=chosen.chosen_before,
-        limit=PAGE_SIZE + 1,
-        action=chosen.chosen_action,
-        actor=chosen.chosen_actor,
-    )
-    shown = entries[:PAGE_SIZE]
-    kept = {name: value for name in ("action", "actor") if (value := chosen.cleaned_data.get(name))}
-    context = {
-        "access": access,
-        "form": chosen,
-        "is_filtered": bool(kept),
-        "entries": shown,
-        "older": urlencode({**kept, "before": shown[-1].position}) if len(entries) > PAGE_SIZE else "",
-        "newest": "?" + urlencode(kept) if chosen.chosen_before else "",
-    }
-    return render(request, "organizations/activity.html", context)
