@@ -1,4 +1,4 @@
-"""Looking things up in the audit log: by action, by actor, by date; newest first for a page, oldest first for an export.
+"""Looking things up in the audit log by action, actor and date: newest first for a page, oldest first for an export.
 
 A chain is ordered by position and has an index for that. Its moments follow the positions, give or take the difference
 between machines' clocks, so a date is turned into a position by bisection instead of reading the chain for it.

@@ -1,7 +1,7 @@
 """Retention: whole segments of a chain move to a file, and the chain goes on from the hash of the last one.
 
-An archive is JSON lines: a head that says which segment of which chain it is, then the entries as they were hashed. What
-the chain says is archived (`AuditChain.archived`) is all that the database lets anybody remove.
+An archive is JSON lines: a head that says which segment of which chain it is, then the entries as they were hashed.
+What the chain says is archived (`AuditChain.archived`) is all that the database lets anybody remove.
 """
 
 import json
@@ -177,14 +177,14 @@ def verify(path: Path) -> Verified:
 def head_of(line: str) -> Segment:
     try:
         head = json.loads(line)
-        if head.pop("format") != FORMAT:
-            raise ValueError
+        known = head.pop("format") == FORMAT
         segment = Segment(**head)
         uuid.UUID(segment.chain)
-        if not 0 < segment.first <= segment.last:
-            raise ValueError
+        sound = known and 0 < segment.first <= segment.last
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise ValueError("this is no archive of an audit log") from None
+        sound = False
+    if not sound:
+        raise ValueError("this is no archive of an audit log")
     return segment
 
 

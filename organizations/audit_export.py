@@ -1,7 +1,7 @@
 """The audit log as text: CSV for a spreadsheet, JSON lines for a script and for archives.
 
-JSON lines keep every field as it was hashed, so that each line can be verified by itself. CSV is for people: a cell that
-a spreadsheet would take for a formula begins with an apostrophe.
+JSON lines keep every field as it was hashed, so that each line can be verified by itself. CSV is for people: a cell
+that a spreadsheet would take for a formula begins with an apostrophe.
 """
 
 import csv

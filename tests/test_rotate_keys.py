@@ -22,8 +22,8 @@ from credentials.services.rotate_keys import rotate_keys
 from organizations import audit
 from organizations.models import SYSTEM_CHAIN, AuditEntry, Organization
 from tests.support.people import Cast
-from tests.support.screen import Screen
 from tests.support.product import Product, new_credential_keys
+from tests.support.screen import Screen
 
 CANARY = "canary-6f1d"
 

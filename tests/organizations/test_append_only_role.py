@@ -1,4 +1,4 @@
-"""The role of docs/operations.md, on a real PostgreSQL: it runs the product and can do nothing but append to the log."""
+"""The role of docs/operations.md, on a real PostgreSQL: it runs the product, and of the log it can only add to."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Old segments of a chain leave the database for a file; the chain, the file and the joint between them still verify."""
+"""Old segments of a chain leave the database for a file; chain, file and the joint between them still verify."""
 
 import io
 import json

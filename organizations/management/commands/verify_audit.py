@@ -1,4 +1,4 @@
-"""`manage.py verify_audit`: walk the audit chains, and archives of them, and say whether they are as they were written."""
+"""`manage.py verify_audit`: walk the audit chains and archives of them: are they as they were written?"""
 
 import json
 import sys
