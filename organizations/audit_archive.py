@@ -113,7 +113,9 @@ def segment_before(organization: Organization | None, chain_id: uuid.UUID, befor
 
 def write(segment: Segment, to: Path, report: Report) -> None:
     """A new file, whole and on the disk when this returns."""
-    entries = AuditEntry.objects.filter(chain_id=segment.chain, position__lte=segment.last).order_by("position")
+    entries = AuditEntry.objects.filter(chain_id=uuid.UUID(segment.chain), position__lte=segment.last).order_by(
+        "position"
+    )
     handle = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

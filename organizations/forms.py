@@ -46,6 +46,18 @@ class MemberForm(RoleForm):
     field_order = ["username", "role"]
 
 
+class InviteForm(RoleForm):
+    """Somebody who cannot sign in yet, by e-mail address, and a role for them."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=150,
+        help_text="They get a link that lets them set a password, once.",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ["email", "role"]
+
+
 class ServiceTokenForm(forms.Form):
     """A name and a lifetime. The hidden id makes the form count once, however often it is sent."""
 

@@ -6,6 +6,7 @@ Exit codes are the same for all of them: `docs/operations.md` lists them.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import IO, cast
 
 from django.core.management.base import CommandError, OutputWrapper
 from rich.console import Console
@@ -44,10 +45,15 @@ def print_table(
 def rendered(table: Table, stream: OutputWrapper) -> str:
     is_terminal = stream.isatty()
     width = None if is_terminal else WIDE
-    console = Console(file=getattr(stream, "_out", stream), force_terminal=is_terminal, width=width, highlight=False)
+    console = Console(file=beneath(stream), force_terminal=is_terminal, width=width, highlight=False)
     with console.capture() as captured:
         console.print(table)
     return captured.get()
+
+
+def beneath(stream: OutputWrapper) -> IO[str]:
+    """What Django's wrapper writes to: the wrapper itself ends everything that is written with a new line."""
+    return cast(IO[str], getattr(stream, "_out", stream))
 
 
 def cell(value: object, longest: int = LONGEST) -> str:
@@ -77,8 +83,7 @@ def tone(value: object) -> str:
 @contextmanager
 def progress(stream: OutputWrapper, what: str) -> Iterator[Report]:
     """A function to call with (done, total): a bar on a terminal, nothing anywhere else."""
-    # Django's wrapper ends everything that is written with a new line.
-    console = Console(file=getattr(stream, "_out", stream), force_terminal=stream.isatty())
+    console = Console(file=beneath(stream), force_terminal=stream.isatty())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not stream.isatty(), transient=True) as bar:
         task = bar.add_task(what, total=None)

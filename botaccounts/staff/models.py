@@ -9,11 +9,12 @@ import base64
 import hashlib
 import secrets
 from datetime import timedelta
+from typing import ClassVar
 from urllib.parse import quote, urlencode
 
 from django.db import models
 from django.utils import timezone
-from django_otp.models import Device
+from django_otp.models import Device, DeviceManager
 from django_otp.oath import TOTP
 
 from credentials.crypto.fields import EncryptedField, SealedModel
@@ -35,6 +36,8 @@ class SecondFactor(SealedModel, Device):
     `last_step` is the time step of the newest code that was accepted: no code is accepted twice. Five wrong codes in a
     row close it for fifteen minutes, and each further one does so again.
     """
+
+    objects: ClassVar[DeviceManager] = DeviceManager()
 
     key = EncryptedField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
