@@ -7,12 +7,15 @@ from django.views.generic import RedirectView
 
 from botaccounts import health
 from credentials.views.authorize import callback
+from organizations.person_views import AcceptInvitation, ChangePassword
 from organizations.views import SignIn
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="organizations:list")),
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("accounts/password/", ChangePassword.as_view(), name="password"),
+    path("accounts/invitation/<uidb64>/<token>/", AcceptInvitation.as_view(), name="invitation"),
     path("organizations/", include("organizations.urls")),
     path("", include("credentials.urls")),
     path("oauth2/callback/<uuid:credential_id>/", callback, name="oauth2-callback"),

@@ -230,7 +230,7 @@ class Verification:
 
 
 def verify(chain: AuditChain | uuid.UUID) -> Verification:
-    """Walk a chain from its first entry to its head, in batches, and say where it breaks first.
+    """Walk a chain from its first entry (or the first that is not archived) to its head, and say where it breaks first.
 
     Entries that are appended meanwhile are not looked at; nothing is locked.
     """
@@ -239,7 +239,7 @@ def verify(chain: AuditChain | uuid.UUID) -> Verification:
     # In this order: an append writes entry and head in one commit, so a head read later is never behind.
     newest = entries.order_by("-position").values_list("position", flat=True).first() or 0
     head = AuditChain.objects.filter(pk=chain_id).first() or AuditChain(id=chain_id)
-    position, running = 0, ""
+    position, running = head.archived, head.archived_hash
 
     def broken(at: int, reason: str) -> Verification:
         return Verification(chain_id, position, running, at, reason)
@@ -269,29 +269,6 @@ def _recomputed(entry: AuditEntry) -> str:
         return entry_hash(entry)
     except (TypeError, ValueError):
         return ""  # details that could never have been recorded
-
-
-def newest_before(
-    organization: Organization | None,
-    *,
-    before: int | None,
-    limit: int,
-    action: str = "",
-    actor: tuple[str, str] | None = None,
-) -> list[AuditEntry]:
-    """A page of the log, newest first: `limit` entries below the position `before` (a keyset, not an offset).
-
-    `action` is one action's name or a group such as "credential" (everything that starts with "credential.");
-    `actor` is kind and id of who did it.
-    """
-    entries = AuditEntry.objects.of(organization).order_by("-position")
-    if before is not None:
-        entries = entries.filter(position__lt=before)
-    if action:
-        entries = entries.filter(action=action) if "." in action else entries.filter(action__startswith=f"{action}.")
-    if actor is not None:
-        entries = entries.filter(actor_kind=actor[0], actor_id=actor[1])
-    return list(entries[:limit])
 
 
 def recorded(entry: AuditEntry) -> bool:

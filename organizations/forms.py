@@ -1,7 +1,7 @@
 """The forms of an organization's pages. They parse; `services.py` decides."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import cast
 
 from django import forms
@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from organizations import policies
+from organizations.activity import Criteria
 from organizations.models import NAME_LENGTH, Organization, Role, ServiceToken
 
 ROLES = [(role.value, f"{role.label}: {policies.SUMMARIES[role]}") for role in Role]
@@ -45,6 +46,18 @@ class MemberForm(RoleForm):
     field_order = ["username", "role"]
 
 
+class InviteForm(RoleForm):
+    """Somebody who cannot sign in yet, by e-mail address, and a role for them."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=150,
+        help_text="They get a link that lets them set a password, once.",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ["email", "role"]
+
+
 class ServiceTokenForm(forms.Form):
     """A name and a lifetime. The hidden id makes the form count once, however often it is sent."""
 
@@ -68,6 +81,7 @@ class ActivityFilter(forms.Form):
     GROUPS = [
         ("", "Everything"),
         ("access", "Refused access"),
+        ("activity", "Exports of this log"),
         ("bot", "Bots"),
         ("credential", "Credentials"),
         ("integration", "Integrations"),
@@ -77,8 +91,12 @@ class ActivityFilter(forms.Form):
         ("token", "Tokens"),
     ]
 
+    FILTERS = ("action", "actor", "since", "until")
+
     action = forms.ChoiceField(label="What", choices=GROUPS, required=False)
     actor = forms.ChoiceField(label="Who", required=False)
+    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     before = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: dict[str, str], organization: Organization) -> None:
@@ -105,14 +123,27 @@ class ActivityFilter(forms.Form):
         ]
 
     @property
-    def chosen_action(self) -> str:
-        return str(self.cleaned_data.get("action", ""))
+    def criteria(self) -> Criteria:
+        """What was understood of it; the last day counts whole."""
+        kind, _, identity = str(self.cleaned_data.get("actor", "")).partition(":")
+        until = self.cleaned_data.get("until")
+        return Criteria(
+            action=str(self.cleaned_data.get("action", "")),
+            actor=(kind, identity) if kind else None,
+            since=_beginning(self.cleaned_data.get("since")),
+            until=_beginning(until + timedelta(days=1) if until and until < date.max else until),
+        )
 
     @property
-    def chosen_actor(self) -> tuple[str, str] | None:
-        kind, _, identity = str(self.cleaned_data.get("actor", "")).partition(":")
-        return (kind, identity) if kind else None
+    def kept(self) -> dict[str, str]:
+        """The filters, as they stand in an address."""
+        return {name: str(value) for name in self.FILTERS if (value := self.cleaned_data.get(name))}
 
     @property
     def chosen_before(self) -> int | None:
         return self.cleaned_data.get("before")
+
+
+def _beginning(day: date | None) -> datetime | None:
+    """The first moment of a day, UTC."""
+    return datetime.combine(day, time.min, tzinfo=UTC) if day else None

@@ -97,6 +97,20 @@ class Membership(models.Model):
         return f"{self.user} in {self.organization}: {self.get_role_display()}"
 
 
+class Invitation(models.Model):
+    """Somebody who was made a member by e-mail. They cannot sign in before they have accepted by setting a password."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="invitation")
+    sent_at = models.DateTimeField(default=timezone.now)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-sent_at"]
+
+    def __str__(self) -> str:
+        return f"invitation of {self.user}"
+
+
 class Bot(models.Model):
     """A bot of an organization; its integrations use the organization's credentials."""
 
@@ -176,6 +190,14 @@ class AuditChain(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     position = models.PositiveBigIntegerField(default=0, help_text="The position of the newest entry.")
     head = models.CharField(max_length=64, blank=True, help_text="The hash of the newest entry.")
+    archived = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="The position of the newest entry that was moved to an archive; the chain begins after it.",
+    )
+    archived_hash = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="The hash of that entry."
+    )
 
     class Meta:
         ordering = ["id"]

@@ -11,11 +11,21 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from organizations.access import Access
 
 PAGE_SIZE = 50
+
+
+get_or_post = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def address(name: str, access: Access) -> str:
+    """Of a page of the organization, by the name of its path."""
+    return reverse(f"organizations:{name}", kwargs={"organization_id": access.organization.pk})
 
 
 class SeeOther(HttpResponseRedirect):
@@ -27,6 +37,11 @@ class SeeOther(HttpResponseRedirect):
 def done(request: HttpRequest, message: str, url: str) -> HttpResponse:
     """Say what was done, on the page where it shows. A form in the dialog leaves the dialog."""
     messages.success(request, message)
+    return leave(request, url)
+
+
+def leave(request: HttpRequest, url: str) -> HttpResponse:
+    """On to another page, out of the dialog."""
     return HttpResponseClientRedirect(url) if request.headers.get("HX-Request") else SeeOther(url)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from organizations import views
+from organizations import activity_views, member_views, views
 
 app_name = "organizations"
 
@@ -11,14 +11,17 @@ _pages = [
     path("bots/add/", views.bot_add, name="bot-add"),
     path("bots/<uuid:bot_id>/edit/", views.bot_edit, name="bot-edit"),
     path("bots/<uuid:bot_id>/remove/", views.bot_remove, name="bot-remove"),
-    path("members/", views.members, name="members"),
-    path("members/add/", views.member_add, name="member-add"),
-    path("members/<int:member_id>/role/", views.member_role, name="member-role"),
-    path("members/<int:member_id>/remove/", views.member_remove, name="member-remove"),
+    path("members/", member_views.members, name="members"),
+    path("members/add/", member_views.member_add, name="member-add"),
+    path("members/invite/", member_views.invite, name="member-invite"),
+    path("members/<int:member_id>/invitation/", member_views.invite_again, name="member-invite-again"),
+    path("members/<int:member_id>/role/", member_views.member_role, name="member-role"),
+    path("members/<int:member_id>/remove/", member_views.member_remove, name="member-remove"),
     path("service-tokens/", views.service_tokens, name="service-tokens"),
     path("service-tokens/add/", views.service_token_add, name="service-token-add"),
     path("service-tokens/<uuid:token_id>/revoke/", views.service_token_revoke, name="service-token-revoke"),
-    path("activity/", views.activity, name="activity"),
+    path("activity/", activity_views.activity, name="activity"),
+    path("activity/export/<slug:form>/", activity_views.export, name="activity-export"),
 ]
 
 urlpatterns = [

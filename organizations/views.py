@@ -1,25 +1,31 @@
-"""The pages of an organization: bots, members, service tokens, activity. Each parses, calls a service, and answers."""
+"""The pages of an organization: bots and service tokens. Each parses, calls a service, and answers."""
 
 import uuid
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
 
-from organizations import audit, services
+from organizations import services
 from organizations.access import Access, in_organization, organizations_of
-from organizations.forms import ActivityFilter, BotForm, ConfirmForm, MemberForm, RoleForm, ServiceTokenForm
-from organizations.models import Bot, Membership, ServiceToken
-from organizations.pages import PAGE_SIZE, FormPage, SeeOther, accepted, done, listing, posted, show_form
+from organizations.forms import BotForm, ConfirmForm, ServiceTokenForm
+from organizations.models import Bot, ServiceToken
+from organizations.pages import (
+    FormPage,
+    SeeOther,
+    accepted,
+    address,
+    done,
+    get_or_post,
+    listing,
+    posted,
+    show_form,
+)
 from organizations.policies import Action
-
-get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class SignIn(LoginView):
@@ -44,10 +50,6 @@ def organization_list(request: HttpRequest) -> HttpResponse:
     return render(request, "organizations/list.html", {"page": listing(request, organizations)})
 
 
-def _url(name: str, access: Access) -> str:
-    return reverse(f"organizations:{name}", kwargs={"organization_id": access.organization.pk})
-
-
 @require_GET
 @in_organization(Action.SEE_BOTS)
 def bots(request: HttpRequest, access: Access) -> HttpResponse:
@@ -62,7 +64,7 @@ def bots(request: HttpRequest, access: Access) -> HttpResponse:
 def bot_add(request: HttpRequest, access: Access) -> HttpResponse:
     """Add a bot."""
     form = BotForm(posted(request))
-    back = _url("bots", access)
+    back = address("bots", access)
     if accepted(form, lambda: services.create_bot(access, access.organization, form.cleaned_data["name"])):
         return done(request, f"Bot {form.cleaned_data['name']} was added.", back)
     return show_form(request, access, form, FormPage("Add a bot", "Add bot", back))
@@ -73,7 +75,7 @@ def bot_add(request: HttpRequest, access: Access) -> HttpResponse:
 def bot_edit(request: HttpRequest, access: Access, bot_id: uuid.UUID) -> HttpResponse:
     """Rename a bot."""
     bot = get_object_or_404(Bot, pk=bot_id, organization=access.organization)
-    page = FormPage(f"Rename {bot.name}", "Save", _url("bots", access))
+    page = FormPage(f"Rename {bot.name}", "Save", address("bots", access))
     form = BotForm(posted(request), initial={"name": bot.name})
     if accepted(form, lambda: services.rename_bot(access, bot, form.cleaned_data["name"])):
         return done(request, f"The bot is called {bot.name} now.", page.back)
@@ -86,70 +88,11 @@ def bot_remove(request: HttpRequest, access: Access, bot_id: uuid.UUID) -> HttpR
     """Remove a bot, after a question."""
     bot = get_object_or_404(Bot, pk=bot_id, organization=access.organization)
     text = "A bot that still has integrations cannot be removed."
-    page = FormPage(f"Remove {bot.name}?", "Remove bot", _url("bots", access), text, danger=True)
+    page = FormPage(f"Remove {bot.name}?", "Remove bot", address("bots", access), text, danger=True)
     form = ConfirmForm(posted(request))
     if accepted(form, lambda: services.remove_bot(access, bot)):
         return done(request, f"Bot {bot.name} was removed.", page.back)
     return show_form(request, access, form, page)
-
-
-@require_GET
-@in_organization(Action.SEE_MEMBERS)
-def members(request: HttpRequest, access: Access) -> HttpResponse:
-    """Who belongs to the organization, with which role."""
-    rows = access.organization.memberships.select_related("user").order_by("user__username")
-    return render(request, "organizations/members.html", {"access": access, "page": listing(request, rows)})
-
-
-@get_or_post
-@in_organization(Action.MANAGE_MEMBERS)
-def member_add(request: HttpRequest, access: Access) -> HttpResponse:
-    """Make somebody who can sign in a member."""
-    form = MemberForm(posted(request))
-    back = _url("members", access)
-
-    def add() -> Membership:
-        return services.add_member(access, access.organization, form.cleaned_data["username"], form.cleaned_role())
-
-    if accepted(form, add):
-        return done(request, f"{form.cleaned_data['username']} is a member now.", back)
-    return show_form(request, access, form, FormPage("Add a member", "Add member", back))
-
-
-@get_or_post
-@in_organization(Action.MANAGE_MEMBERS)
-def member_role(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
-    """Give a member another role."""
-    member = _member(access, member_id)
-    page = FormPage(f"Role of {member.user.get_username()}", "Save", _url("members", access))
-    form = RoleForm(posted(request), initial={"role": member.role})
-    if accepted(form, lambda: services.change_role(access, member, form.cleaned_role())):
-        message = f"The role of {member.user.get_username()} is {form.cleaned_role().label} now."
-        return done(request, message, _after_member_change(access, member, page.back))
-    return show_form(request, access, form, page)
-
-
-@get_or_post
-@in_organization(Action.MANAGE_MEMBERS)
-def member_remove(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
-    """Take a member out, after a question."""
-    member = _member(access, member_id)
-    name = member.user.get_username()
-    text = "They lose access at once. What they did stays in the activity."
-    page = FormPage(f"Remove {name}?", "Remove member", _url("members", access), text, danger=True)
-    form = ConfirmForm(posted(request))
-    if accepted(form, lambda: services.remove_member(access, member)):
-        return done(request, f"{name} is no member any more.", _after_member_change(access, member, page.back))
-    return show_form(request, access, form, page)
-
-
-def _member(access: Access, member_id: int) -> Membership:
-    return get_object_or_404(Membership.objects.select_related("user"), pk=member_id, organization=access.organization)
-
-
-def _after_member_change(access: Access, member: Membership, back: str) -> str:
-    """Somebody who changed their own membership may not see the members any more."""
-    return reverse("organizations:list") if member.user_id == access.user.pk else back
 
 
 @require_GET
@@ -166,7 +109,7 @@ def service_tokens(request: HttpRequest, access: Access) -> HttpResponse:
 def service_token_add(request: HttpRequest, access: Access) -> HttpResponse:
     """Create a token. The answer to the POST itself holds the token, and nothing else ever does."""
     form = ServiceTokenForm(posted(request))
-    back = _url("service-tokens", access)
+    back = address("service-tokens", access)
     created: list[tuple[ServiceToken, str]] = []
 
     def create() -> None:
@@ -195,33 +138,8 @@ def service_token_revoke(request: HttpRequest, access: Access, token_id: uuid.UU
         ServiceToken.objects.select_related("organization"), pk=token_id, organization=access.organization
     )
     text = "Whatever uses it is refused from its next call on. This cannot be undone."
-    page = FormPage(f"Revoke {token.name}?", "Revoke token", _url("service-tokens", access), text, danger=True)
+    page = FormPage(f"Revoke {token.name}?", "Revoke token", address("service-tokens", access), text, danger=True)
     form = ConfirmForm(posted(request))
     if accepted(form, lambda: services.revoke_service_token(access, token)):
         return done(request, f"Service token {token.name} is revoked.", page.back)
     return show_form(request, access, form, page)
-
-
-@require_GET
-@in_organization(Action.SEE_ACTIVITY)
-def activity(request: HttpRequest, access: Access) -> HttpResponse:
-    """Who did what, newest first; the filter and the place are in the address."""
-    chosen = ActivityFilter(request.GET.dict(), access.organization)
-    entries = audit.newest_before(
-        access.organization,
-        before=chosen.chosen_before,
-        limit=PAGE_SIZE + 1,
-        action=chosen.chosen_action,
-        actor=chosen.chosen_actor,
-    )
-    shown = entries[:PAGE_SIZE]
-    kept = {name: value for name in ("action", "actor") if (value := chosen.cleaned_data.get(name))}
-    context = {
-        "access": access,
-        "form": chosen,
-        "is_filtered": bool(kept),
-        "entries": shown,
-        "older": urlencode({**kept, "before": shown[-1].position}) if len(entries) > PAGE_SIZE else "",
-        "newest": "?" + urlencode(kept) if chosen.chosen_before else "",
-    }
-    return render(request, "organizations/activity.html", context)

@@ -24,6 +24,7 @@ from tests.support.credentials import (
     make_integration,
 )
 from tests.support.people import Cast
+from tests.support.second_factor import sign_in_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -34,9 +35,7 @@ SECRETS = (ACCESS_TOKEN, REFRESH_TOKEN, CLIENT_SECRET, "canary", "v1:")
 
 @pytest.fixture
 def staff(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root"))
-    return client
+    return sign_in_staff(Client(), User.objects.create_superuser("root"))
 
 
 @pytest.fixture

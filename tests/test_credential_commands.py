@@ -157,9 +157,20 @@ def test_the_report_of_one_organization_is_a_table_that_lines_up(cast: Cast) -> 
     assert all("never" in line for line in lines)
 
 
-def test_the_report_of_an_unknown_organization_fails() -> None:
-    with pytest.raises(CommandError):
+def test_the_report_of_an_unknown_organization_fails_as_wrong_arguments_do() -> None:
+    with pytest.raises(CommandError) as refusal:
         run("credential_report", "--organization", str(uuid4()))
+    assert refusal.value.returncode == 2
+
+
+def test_the_report_says_by_its_exit_code_that_somebody_is_needed_where_that_is_asked_for(cast: Cast) -> None:
+    make_credential(cast.organization, "Orders")
+    assert run("credential_report", "--check")[1] == 0
+    make_credential(cast.organization, "Down", status=Status.FAILED)
+    assert run("credential_report")[1] == 0
+    printed, code = run("credential_report", "--check", "--json")
+    assert code == 1
+    assert len(json.loads(printed)) == 2
 
 
 def test_the_report_costs_the_same_however_long_it_is(cast: Cast, django_assert_max_num_queries: Any) -> None:

@@ -1,13 +1,15 @@
 """Accounts, organizations, members and bots: opened, changed and removed through services."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from organizations import services
+from organizations import invitations, services
 from organizations.admin_pages import UseCaseAdmin, staff
 from organizations.audit import Actor
-from organizations.models import Account, Bot, Membership, Organization, Role
+from organizations.models import Account, Bot, Invitation, Membership, Organization, Role
 
 
 @admin.register(Account)
@@ -47,10 +49,11 @@ class MembershipAdmin(UseCaseAdmin):
     fields = ["organization", "user", "role"]
     fixed = ("organization", "user")
     autocomplete_fields = ["organization", "user"]
-    list_display = ["user", "organization", "role", "created_at"]
-    list_filter = ["role", "user__is_active"]
-    list_select_related = ["user", "organization"]
+    list_display = ["user", "organization", "role", "invited", "created_at"]
+    list_filter = ["role", "user__is_active", ("user__invitation__accepted_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["user__invitation", "organization"]
     search_fields = ["user__username", "organization__name", "=organization__id"]
+    actions = ["resend_invitation"]
 
     def create(self, actor: Actor, obj: Membership) -> Membership:
         return services.add_member(actor, obj.organization, obj.user.get_username(), Role(obj.role))
@@ -63,6 +66,24 @@ class MembershipAdmin(UseCaseAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         services.remove_member(staff(request), obj)
+
+    @admin.display(description="Invitation", ordering="user__invitation__sent_at")
+    def invited(self, membership: Membership) -> str:
+        invitation: Invitation | None = getattr(membership.user, "invitation", None)
+        if invitation is None:
+            return ""
+        return "accepted" if invitation.accepted_at else f"sent {invitation.sent_at:%Y-%m-%d %H:%M}, not accepted yet"
+
+    @admin.action(description="Resend the invitations of the selected members", permissions=["change"])
+    def resend_invitation(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for membership in queryset.select_related("user", "organization__account"):
+            try:
+                mailed = invitations.resend(staff(request), membership)
+            except ValidationError as refusal:
+                self.message_user(request, f"{membership.user}: {' '.join(refusal.messages)}", messages.WARNING)
+                continue
+            words, level = ("is invited again", messages.SUCCESS) if mailed else ("was not mailed", messages.ERROR)
+            self.message_user(request, f"{membership.user} {words}.", level)
 
 
 @admin.register(Bot)

@@ -8,6 +8,7 @@ from organizations.audit import Actor
 from organizations.models import Account, AuditChain, AuditEntry, Bot, Membership, Organization, Role, ServiceToken
 from tests.organizations.test_service_tokens import in_days
 from tests.support.people import PASSWORD
+from tests.support.second_factor import sign_in_staff
 
 COMMAND = Actor.command("demo")
 MODELS = ["account", "organization", "membership", "bot", "servicetoken", "auditchain", "auditentry"]
@@ -15,8 +16,7 @@ MODELS = ["account", "organization", "membership", "bot", "servicetoken", "audit
 
 @pytest.fixture
 def staff(cast, client):
-    client.force_login(User.objects.create(username="staff", is_staff=True, is_superuser=True))
-    return client
+    return sign_in_staff(client, User.objects.create(username="staff", is_staff=True, is_superuser=True))
 
 
 @pytest.fixture

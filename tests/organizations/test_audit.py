@@ -163,27 +163,3 @@ def test_the_database_itself_refuses_to_change_an_entry(cast):
             cursor.execute(statement, [entry.pk])
     entry.refresh_from_db()
     assert entry.actor_label == "worker"
-
-
-def test_the_log_is_read_in_pages_by_position(cast):
-    audit.record_many(cast.organization, [NewEntry(WORKER, "token.served", object_id=str(n)) for n in range(25)])
-    first = audit.newest_before(cast.organization, before=None, limit=10)
-    second = audit.newest_before(cast.organization, before=first[-1].position, limit=10)
-    assert [entry.object_id for entry in first + second] == [str(n) for n in range(24, 4, -1)]
-
-
-def test_the_log_can_be_narrowed_to_actions_and_actors(cast):
-    alice = Actor.for_user(cast.alice)
-    audit.record(cast.organization, alice, "credential.created", object_type="credential", object_id="7")
-    audit.record(cast.organization, WORKER, "credential.authorized", object_type="credential", object_id="7")
-    audit.record(cast.organization, WORKER, "token.refreshed")
-
-    def actions(**narrowed):
-        return [row.action for row in audit.newest_before(cast.organization, before=None, limit=10, **narrowed)]
-
-    assert actions(action="credential") == ["credential.authorized", "credential.created"]
-    assert actions(action="credential.created") == ["credential.created"]
-    assert actions(actor=("worker", "")) == ["token.refreshed", "credential.authorized"]
-    assert actions(actor=("user", str(cast.alice.pk))) == ["credential.created"]
-    about = AuditEntry.objects.of(cast.organization).about("credential", 7)
-    assert about.count() == 2

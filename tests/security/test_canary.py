@@ -21,6 +21,7 @@ from tests.support.lying_server import LyingServer
 from tests.support.people import PASSWORD
 from tests.support.processes import ROOT, find_program
 from tests.support.product import Factory
+from tests.support.second_factor import enrol
 
 KINDS = [
     "sqlite",
@@ -188,6 +189,7 @@ def test_no_page_of_the_django_admin_shows_a_secret_or_an_envelope(haunted: Haun
     haunted.product.manage("shell", "--verbosity", "0", "-c", _SUPERUSER)
     root = haunted.visitor("root")
     assert root.stage.password == PASSWORD
+    enrol(root)
     admin = f"{haunted.product.url}/admin/"
     pages = crawl(root.session, [admin], within=admin, wanted=a_few_of_each_model())
     for part in ("/credentials/credential/", "/credentials/oauthtoken/", "/credentials/tokenattempt/", "/change/"):

@@ -1,19 +1,20 @@
 """`manage.py credential_report`: how every credential stands, for a terminal or a script."""
 
 import json
+import sys
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import Case, Count, Value, When
 
-from credentials.management.terminal import table
 from credentials.models import Credential
 from credentials.models.credential import Status
 from credentials.services.describe import type_of
 from credentials.services.listing import EXPIRING, with_status
 from organizations.models import Organization
+from organizations.terminal import NEEDS_ATTENTION, print_table, refuse
 
 COLUMNS = ("organization", "name", "type", "status", "reason", "expires", "last_used", "used_by")
 BATCH = 1000
@@ -22,24 +23,26 @@ BATCH = 1000
 class Command(BaseCommand):
     """Nothing of it is secret."""
 
-    help = "List credentials with their status. --json prints one JSON array."
+    help = "List credentials with their status. With --check, exit code 1 says that one of them needs somebody."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", type=uuid.UUID, metavar="ID", help="Only this organization's.")
         parser.add_argument("--json", action="store_true", help="Print one JSON array.")
+        parser.add_argument("--check", action="store_true", help="Exit code 1 unless all are active.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen: uuid.UUID | None = options["organization"]
         if chosen is not None and not Organization.objects.filter(pk=chosen).exists():
-            raise CommandError("There is no organization with this id.")
+            raise refuse("There is no organization with this id.")
         rows = list(report(chosen))
         if options["json"]:
             self.stdout.write(json.dumps([as_json(row) for row in rows]))
-            return
-        columns = COLUMNS if chosen is None else COLUMNS[1:]
-        cells = (["never" if row[column] is None else row[column] for column in columns] for row in rows)
-        for line in table([column.replace("_", " ") for column in columns], cells):
-            self.stdout.write(line)
+        else:
+            columns = COLUMNS if chosen is None else COLUMNS[1:]
+            cells = (["never" if row[column] is None else row[column] for column in columns] for row in rows)
+            print_table(self.stdout, [column.replace("_", " ") for column in columns], cells)
+        if options["check"] and any(row["status"] != Status.ACTIVE.label for row in rows):
+            sys.exit(NEEDS_ATTENTION)
 
 
 def report(organization_id: uuid.UUID | None) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,7 @@ from credentials.services.integrations import Definition
 from organizations import services
 from organizations.audit import Actor
 from organizations.models import Account, Bot, Membership, Organization, Role, ServiceToken
+from organizations.terminal import print_table
 
 ACTOR = Actor.command("demo")
 TOKEN = "demo"  # noqa: S105 - its name
@@ -77,13 +78,15 @@ class Command(BaseCommand):
     def _table(self, made: dict[str, Any]) -> None:
         self.stdout.write(f"{made['url']}\n")
         everybody = [*made["users"], made["outsider"]]
-        self.stdout.write(f"{'USER NAME':<10}  {'PASSWORD':<24}  ROLE")
+        rows = []
         for person in everybody:
             where = "" if person in made["users"] else " of another organization"
-            self.stdout.write(f"{person['username']:<10}  {person['password']:<24}  {person['role']}{where}")
-        self.stdout.write("")
-        for label in ("account_number", "organization_id", "bot_id", "integration_id", "service_token"):
-            self.stdout.write(f"{label.replace('_', ' '):<16}  {made[label]}")
+            rows.append((person["username"], person["password"], f"{person['role']}{where}"))
+        print_table(self.stdout, ["user name", "password", "role"], rows)
+        labels = ("account_number", "organization_id", "bot_id", "integration_id", "service_token")
+        # A service token is longer than what a table of names needs.
+        facts = [(label.replace("_", " "), made[label]) for label in labels]
+        print_table(self.stdout, ["what", "value"], facts, longest=100)
 
 
 def is_local(url: str) -> bool:

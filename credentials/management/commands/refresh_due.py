@@ -8,10 +8,10 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from credentials.management.terminal import draw_bar, table
 from credentials.services import sweep
 from credentials.services.refresh import Outcome, refresh
 from organizations.audit import Actor
+from organizations.terminal import NEEDS_ATTENTION, print_table, progress
 
 ACTOR = Actor.command("refresh_due")
 WORDS = {
@@ -36,15 +36,16 @@ class Command(BaseCommand):
         outcomes: Counter[Outcome] = Counter()
         seen: set[UUID] = set()
         # In batches, as the sweep finds them; what could not be renewed now is not asked for a second time.
-        while found := [each for each in sweep.due_renewals() if each not in seen]:
-            seen.update(found)
-            for credential_id in found:
-                outcomes[refresh(credential_id, actor=ACTOR)] += 1
-                draw_bar(self.stderr, outcomes.total(), len(seen))
+        with progress(self.stderr, "Renewing") as report:
+            while found := [each for each in sweep.due_renewals() if each not in seen]:
+                seen.update(found)
+                for credential_id in found:
+                    outcomes[refresh(credential_id, actor=ACTOR)] += 1
+                    report(outcomes.total(), len(seen))
         if options["json"]:
             self.stdout.write(json.dumps({word.replace(" ", "_"): outcomes[each] for each, word in WORDS.items()}))
         else:
-            for line in table(["outcome", "credentials"], [(word, outcomes[each]) for each, word in WORDS.items()]):
-                self.stdout.write(line)
+            rows = [(word, outcomes[each]) for each, word in WORDS.items()]
+            print_table(self.stdout, ["outcome", "credentials"], rows)
         if any(outcomes[each] for each in FAILED):
-            sys.exit(1)
+            sys.exit(NEEDS_ATTENTION)

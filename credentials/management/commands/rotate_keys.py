@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from credentials.services.rotate_keys import BATCH_SIZE, Rotation, rotate_keys
+from organizations.terminal import NEEDS_ATTENTION, print_table, progress
 
-BAR_WIDTH = 40
 LISTED = 20
 
 
@@ -24,31 +24,22 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if sys.stderr.isatty():
-            rotation = rotate_keys(batch_size=options["batch_size"], progress=self._draw)
-            self.stderr.write("")
-        else:
-            rotation = rotate_keys(batch_size=options["batch_size"])
+        with progress(self.stderr, "Sealing") as report:
+            rotation = rotate_keys(batch_size=options["batch_size"], progress=report)
         if options["json"]:
             self.stdout.write(json.dumps(rotation.to_json(), indent=2))
         else:
             self._print(rotation)
         if not rotation.complete:
-            sys.exit(1)
-
-    def _draw(self, done: int, total: int) -> None:
-        filled = BAR_WIDTH * done // total
-        self.stderr.write(f"\r[{'#' * filled}{' ' * (BAR_WIDTH - filled)}] {done}/{total}", ending="")
-        self.stderr.flush()
+            sys.exit(NEEDS_ATTENTION)
 
     def _print(self, rotation: Rotation) -> None:
-        names = [f"{tally.table}.{tally.column}" for tally in rotation.fields]
-        width = max(map(len, ["Column", *names]))
-        self.stdout.write(f"{'Column':<{width}}  Re-sealed  Already current  Unopenable  Left")
-        for name, tally in zip(names, rotation.fields, strict=True):
-            self.stdout.write(
-                f"{name:<{width}}  {tally.resealed:>9}  {tally.current:>15}  {tally.unopenable:>10}  {tally.left:>4}"
-            )
+        head = ("column", "re-sealed", "already current", "unopenable", "left")
+        rows = [
+            (f"{tally.table}.{tally.column}", tally.resealed, tally.current, tally.unopenable, tally.left)
+            for tally in rotation.fields
+        ]
+        print_table(self.stdout, head, rows)
         for left in rotation.left_alone[:LISTED]:
             self.stdout.write(f"Left alone: {left.table}.{left.column} of row {left.row}: {left.reason}")
         if len(rotation.left_alone) > LISTED:

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from credentials.management.terminal import draw_bar, table
 from credentials.services import challenge_exchange, consumers, exchange, refresh, sweep
 from credentials.services.refresh import Outcome
 from organizations.audit import Actor
+from organizations.terminal import print_table, progress
 
 ACTOR = Actor.command("sweep")
 WORDS = {
@@ -52,11 +52,11 @@ class Command(BaseCommand):
             "expired": tidied.expired,
             "deleted": tidied.deleted,
         }
-        for done, (what, each) in enumerate(steps, start=1):
-            counts[what] += do[what](each)
-            draw_bar(self.stderr, done, len(steps))
+        with progress(self.stderr, "Sweeping") as report:
+            for done, (what, each) in enumerate(steps, start=1):
+                counts[what] += do[what](each)
+                report(done, len(steps))
         if options["json"]:
             self.stdout.write(json.dumps(counts))
         else:
-            for line in table(["what", "how many"], [(word, counts[name]) for name, word in WORDS.items()]):
-                self.stdout.write(line)
+            print_table(self.stdout, ["what", "how many"], [(word, counts[name]) for name, word in WORDS.items()])

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from organizations import services
 from organizations.audit import Actor
 from organizations.models import Organization
+from organizations.terminal import refuse
 
 
 def moment(text: str) -> datetime:
@@ -24,7 +25,7 @@ def moment(text: str) -> datetime:
     except ValueError:
         date = None
     if date is None:
-        raise CommandError(f"--expires is a number of days or a date such as 2027-06-30, not {text!r}.")
+        raise refuse(f"--expires is a number of days or a date such as 2027-06-30, not {text!r}.")
     return datetime.combine(date, time.max, tzinfo=UTC)
 
 
@@ -48,13 +49,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         organization = Organization.objects.filter(pk=options["organization"]).first()
         if organization is None:
-            raise CommandError("There is no organization with this id.")
+            raise refuse("There is no organization with this id.")
         try:
             token, plaintext = services.create_service_token(
                 Actor.command("create_service_token"), organization, options["name"], moment(options["expires"])
             )
         except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from None
+            raise refuse(" ".join(error.messages)) from None
         if options["json"]:
             answer = {
                 "id": str(token.pk),

@@ -1,18 +1,22 @@
-"""`manage.py verify_audit`: walk the audit chains and say whether they are as they were written."""
+"""`manage.py verify_audit`: walk the audit chains and archives of them: are they as they were written?"""
 
 import json
 import sys
 import uuid
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-from organizations import audit
+from organizations import audit, audit_archive
 from organizations.models import SYSTEM_CHAIN, AuditChain, Organization
+from organizations.terminal import NEEDS_ATTENTION, Verdict, print_table, progress, refuse
+
+LONGEST = 64  # characters of a hash
 
 
 class Command(BaseCommand):
-    """Exit code 0 when every chain holds, 1 when one is broken."""
+    """Exit code 0 when every chain holds, 1 when one is broken, 2 for wrong arguments."""
 
     help = (
         "Verify the audit log: one hash chain per organization and one for the system. Keep the printed heads "
@@ -21,34 +25,42 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", type=uuid.UUID, metavar="ID", help="Only this organization's chain.")
+        parser.add_argument(
+            "--archive",
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help="Files of archive_audit: verify them too, and that each goes on in the next or in the database.",
+        )
         parser.add_argument("--json", action="store_true", help="Print one JSON array.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen: uuid.UUID | None = options["organization"]
+        rows = [*archives(options["archive"]), *self._chains(options["organization"])]
+        if options["json"]:
+            self.stdout.write(json.dumps(rows))
+        else:
+            cells = (
+                (row["chain"], row["entries"], row["head"], Verdict(row["verdict"], is_good=row["ok"])) for row in rows
+            )
+            print_table(self.stdout, ["chain", "entries", "head", "verdict"], cells, longest=LONGEST)
+        if not all(row["ok"] for row in rows):
+            sys.exit(NEEDS_ATTENTION)
+
+    def _chains(self, chosen: uuid.UUID | None) -> list[dict[str, Any]]:
         names = {row.pk: row.name for row in Organization.objects.only("name")}
         chains = set(AuditChain.objects.values_list("pk", flat=True)) | names.keys()
         if chosen is not None:
             if chosen not in chains:
-                raise CommandError("There is no organization or audit chain with this id.")
+                raise refuse("There is no organization or audit chain with this id.")
             chains = {chosen}
         rows = []
-        for chain_id in sorted(chains, key=lambda each: (each != SYSTEM_CHAIN, names.get(each, ""), each)):
-            name = "system" if chain_id == SYSTEM_CHAIN else names.get(chain_id, str(chain_id))
-            rows.append(_row(name, audit.verify(chain_id)))
-        if options["json"]:
-            self.stdout.write(json.dumps(rows))
-        else:
-            self._table(rows)
-        if not all(row["ok"] for row in rows):
-            sys.exit(1)
-
-    def _table(self, rows: list[dict[str, Any]]) -> None:
-        names = {id(row): _inert(row["chain"]) for row in rows}
-        width = max([5, *(len(name) for name in names.values())])
-        self.stdout.write(f"{'CHAIN':<{width}}  {'ENTRIES':>9}  {'HEAD':<64}  VERDICT")
-        for row in rows:
-            verdict = self.style.SUCCESS("intact") if row["ok"] else self.style.ERROR(row["verdict"])
-            self.stdout.write(f"{names[id(row)]:<{width}}  {row['entries']:>9}  {row['head']:<64}  {verdict}")
+        with progress(self.stderr, "Verifying") as report:
+            for chain_id in sorted(chains, key=lambda each: (each != SYSTEM_CHAIN, names.get(each, ""), each)):
+                name = "system" if chain_id == SYSTEM_CHAIN else names.get(chain_id, str(chain_id))
+                rows.append(_row(name, audit.verify(chain_id)))
+                report(len(rows), len(chains))
+        return rows
 
 
 def _row(name: str, found: audit.Verification) -> dict[str, Any]:
@@ -69,6 +81,32 @@ def _row(name: str, found: audit.Verification) -> dict[str, Any]:
     }
 
 
-def _inert(name: str) -> str:
-    """A name cannot draw on the terminal or turn its line around."""
-    return "".join(character if character.isprintable() else "?" for character in name)[:60]
+def archives(paths: list[Path]) -> list[dict[str, Any]]:
+    """A row a file, in the order of the chains. Raises `CommandError` for what cannot be read or is no archive."""
+    found = []
+    for path in paths:
+        try:
+            found.append((path, audit_archive.verify(path)))
+        except OSError as reason:
+            raise refuse(f"{path} cannot be read: {reason.strerror}.") from None
+        except ValueError as reason:
+            raise refuse(f"{path}: {reason}.") from None
+    found.sort(key=lambda each: (each[1].segment.chain, each[1].segment.first))
+    everything = [verified for _, verified in found]
+    rows = []
+    for path, verified in found:
+        ok, verdict = verified.ok, f"broken at {verified.broken_at}: {verified.reason}"
+        if ok:
+            ok, verdict = audit_archive.joins(verified, everything)
+        rows.append(
+            {
+                "chain": f"{verified.segment.name} ({path.name})",
+                "id": verified.segment.chain,
+                "entries": verified.segment.entries,
+                "head": verified.segment.last_hash,
+                "ok": ok,
+                "broken_at": verified.broken_at,
+                "verdict": verdict,
+            }
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""Staff in the Django admin: nobody comes in with a password alone."""
