@@ -227,6 +227,20 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "credentials.tasks.sweep", "schedule": 30.0, "options": {"expires": 360}},
 }
 
+# Without EMAIL_URL mails become files. They name no secret, but whom to tell of what.
+_mail = env.email_url("EMAIL_URL", default="filemail://")
+_mail_folder = f"/{_mail['EMAIL_FILE_PATH']}" if _mail["EMAIL_FILE_PATH"] else str(VAR_DIR / "mail")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_FILE_PATH = None
+if EMAIL_BACKEND.endswith(".filebased.EmailBackend"):
+    EMAIL_FILE_PATH = _mail_folder
+    Path(_mail_folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"] or "localhost", _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", f"Bot Accounts <bot-accounts@{_public.hostname or 'localhost'}>")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
