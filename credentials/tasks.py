@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from credentials.services import challenge_exchange, consumers, exchange, refresh, sweep
+from credentials.services import challenge_exchange, consumers, deliveries, exchange, mails, refresh, sweep
 from organizations.audit import Actor
 
 
@@ -31,6 +31,16 @@ def refresh_consumer_token(token_id: str) -> None:
 @shared_task(name="credentials.tasks.exchange_challenge")
 def exchange_challenge(challenge_id: str) -> None:
     challenge_exchange.exchange(UUID(challenge_id))
+
+
+@shared_task(name="credentials.tasks.deliver_to_webhook")
+def deliver_to_webhook(webhook_id: str) -> None:
+    deliveries.deliver(UUID(webhook_id))
+
+
+@shared_task(name="credentials.tasks.send_mail")
+def send_mail(mail_id: str) -> None:
+    mails.send(UUID(mail_id))
 
 
 @shared_task(name="credentials.tasks.sweep")

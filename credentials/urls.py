@@ -9,9 +9,12 @@ from credentials.views import (
     detail,
     domains,
     edit,
+    expiry,
     identity_provider,
     integrations,
     listing,
+    notices,
+    webhook,
 )
 from credentials.wizard import views as wizard
 
@@ -20,6 +23,8 @@ app_name = "credentials"
 ORGANIZATION = "organizations/<uuid:organization_id>"
 CREDENTIAL = f"{ORGANIZATION}/credentials/<uuid:credential_id>"
 INTEGRATION = f"{ORGANIZATION}/integrations/<uuid:integration_id>"
+WEBHOOK = f"{ORGANIZATION}/webhook"
+TOKEN_WEBHOOK = f"{ORGANIZATION}/service-tokens/<uuid:token_id>/webhook"
 DOMAIN = f"{ORGANIZATION}/domains/<uuid:domain_id>"
 
 urlpatterns = [
@@ -50,4 +55,14 @@ urlpatterns = [
     path(f"{DOMAIN}/", domains.detail, name="domain"),
     path(f"{DOMAIN}/edit/", domains.edit, name="domain-edit"),
     path(f"{DOMAIN}/delete/", domains.delete, name="domain-delete"),
+    path(f"{ORGANIZATION}/expiry/", expiry.expiry, name="expiry"),
+    path(f"{ORGANIZATION}/notices/", notices.notices, name="notices"),
+    path(f"{WEBHOOK}/", webhook.webhook, name="webhook"),
+    path(f"{WEBHOOK}/secret/", webhook.replace_secret, name="webhook-secret"),
+    path(f"{WEBHOOK}/test/", webhook.send_test, name="webhook-test"),
+    path(f"{WEBHOOK}/remove/", webhook.remove, name="webhook-remove"),
+    path(f"{TOKEN_WEBHOOK}/", webhook.webhook, name="token-webhook"),
+    path(f"{TOKEN_WEBHOOK}/secret/", webhook.replace_secret, name="token-webhook-secret"),
+    path(f"{TOKEN_WEBHOOK}/test/", webhook.send_test, name="token-webhook-test"),
+    path(f"{TOKEN_WEBHOOK}/remove/", webhook.remove, name="token-webhook-remove"),
 ]

@@ -1,7 +1,7 @@
 """Who may do what in an organization.
 
 - An **administrator** may do everything, and is the only one who sees or changes members, creates or revokes service
-  tokens, or sets up the account's identity provider.
+  tokens, or sets up webhooks and the account's identity provider.
 - A **credentials manager** sees and manages credentials, sees which bots and integrations use them, and reads the
   activity log. They do not build integrations and do not call them.
 - An **API developer** sees credentials' names and status, so as to select one for an integration, but cannot change,
@@ -30,6 +30,7 @@ class Action(enum.StrEnum):
     SEE_MEMBERS = "see_members"
     MANAGE_MEMBERS = "manage_members"
     MANAGE_SERVICE_TOKENS = "manage_service_tokens"
+    MANAGE_WEBHOOKS = "manage_webhooks"
     SEE_ACTIVITY = "see_activity"
     MANAGE_ACCOUNT = "manage_account"
 

@@ -44,7 +44,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "credentials.management": DOOR,
     "credentials.urls": ("credentials.views", "credentials.wizard"),
     "credentials.checks": ("credentials.models", "credentials.crypto", "credentials.outbound"),
-    "credentials.apps": ("credentials.checks",),
+    "credentials.apps": ("credentials.checks", "credentials.services"),
     "credentials.templatetags": (),
     "credentials.migrations": ("credentials.crypto", "credentials.models"),
     "credentials.__init__": (),

@@ -109,6 +109,9 @@ def test_sweep_does_what_the_beat_would_have_woken_workers_for(
         "abandoned": 0,
         "expired": 1,
         "deleted": 1,
+        "warned": 0,
+        "delivered": 0,
+        "mailed": 0,
     }
     assert Credential.objects.get(name="Ended").status == Status.NEEDS_AUTHORIZATION
     printed, _ = run("sweep")

@@ -61,6 +61,7 @@ def create_challenge(request: HttpRequest, credential_id: UUID, body: ChallengeR
         subject=body.subject or "",
         confirm=body.confirm,
         actor=Actor.for_service_token(caller(request)),
+        service_token=caller(request),
     )
     return {"id": sent.challenge.pk, "url": sent.url, "expires_at": sent.challenge.expires_at}
 

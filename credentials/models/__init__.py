@@ -6,10 +6,13 @@ from credentials.models.consumer import ConsumerToken, ConsumerTokenAttempt
 from credentials.models.credential import Credential
 from credentials.models.domain import Domain
 from credentials.models.draft import Draft
+from credentials.models.ending import Ending
 from credentials.models.identity_provider import ConsumerIdentityProvider
 from credentials.models.integration import ApiIntegration
 from credentials.models.key_check import KeyCheck
+from credentials.models.notice import MailSwitchedOff, Notice, NoticeMail
 from credentials.models.token import OAuthToken, TokenAttempt
+from credentials.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
     "ApiIntegration",
@@ -21,7 +24,13 @@ __all__ = [
     "Credential",
     "Domain",
     "Draft",
+    "Ending",
     "KeyCheck",
+    "MailSwitchedOff",
+    "Notice",
+    "NoticeMail",
     "OAuthToken",
     "TokenAttempt",
+    "Webhook",
+    "WebhookDelivery",
 ]

@@ -33,6 +33,10 @@ class ConsumerChallenge(SealedModel):
     credential = models.ForeignKey("credentials.Credential", on_delete=models.CASCADE, related_name="challenges")
     organization = models.ForeignKey("organizations.Organization", on_delete=models.PROTECT, related_name="+")
     account = models.ForeignKey("organizations.Account", on_delete=models.PROTECT, related_name="+")
+    # Which token's bot asked for it, and so whose webhook hears how it ended.
+    service_token = models.ForeignKey(
+        "organizations.ServiceToken", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     conversation = models.CharField(max_length=255)
     subject = models.CharField(max_length=255, blank=True)
     confirm = models.BooleanField(default=False)

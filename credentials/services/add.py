@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from credentials.models import Credential
 from credentials.models.credential import Status
-from credentials.services import explain
+from credentials.services import endings, explain
 from credentials.services.records import record
 from credentials.types.registry import room
 from organizations.access import Access, organizations_of
@@ -53,6 +53,7 @@ def add(access: Access, *, credential_id: UUID, name: str, kind: str, entered: M
     try:
         with transaction.atomic():
             credential.save(force_insert=True)
+            endings.keep(credential)
             record(credential, access.actor, "credential.created", type=authentication.label)
     except IntegrityError:
         if existing := Credential.objects.filter(pk=credential_id, organization=access.organization).first():

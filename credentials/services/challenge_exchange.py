@@ -18,7 +18,7 @@ from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS, TokenSet
 from credentials.oauth.client import RawAnswer
 from credentials.oauth.errors import OAuthFailure
 from credentials.outbound import GuardedAdapter
-from credentials.services import challenges, id_tokens
+from credentials.services import challenges, id_tokens, notices
 from credentials.services.addresses import account_callback
 from credentials.services.id_tokens import InvalidIdToken
 from credentials.services.identity_provider import NoIdentityProvider, client_of, required
@@ -139,4 +139,5 @@ def keep(challenge: ConsumerChallenge, tokens: TokenSet, subject: str) -> None:
         if not kept or challenge.confirm:
             return
         challenges.forget_earlier(challenge)
+        notices.challenge_ended(challenge, ChallengeStatus.SUCCEEDED)
         record(challenge.credential, Actor.worker(), "challenge.succeeded", challenge=challenge.pk.hex)

@@ -13,7 +13,7 @@ from credentials.models import ConsumerChallenge, ConsumerIdentityProvider, Cred
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.oauth import pkce, state
-from credentials.services import wake
+from credentials.services import notices, wake
 from credentials.services.addresses import account_callback, consumer_link
 from credentials.services.authorize import PARAMETER_AT_MOST, clean
 from credentials.services.identity_provider import required
@@ -21,6 +21,7 @@ from credentials.services.records import record
 from credentials.types.challenge import Challenge
 from credentials.types.registry import room
 from organizations.audit import Actor
+from organizations.models import ServiceToken
 
 LINK_LIVES = timedelta(minutes=30)
 SIGN_IN_LIVES = timedelta(minutes=10)  # from the button to the way back
@@ -72,8 +73,19 @@ class Sent:
     url: str
 
 
-def create(credential: Credential, *, conversation: str, subject: str, confirm: bool, actor: Actor) -> Sent:
-    """Make a one-time link. Raises `NoChallenge`, `NoIdentityProvider`, `NotConfigured`."""
+def create(
+    credential: Credential,
+    *,
+    conversation: str,
+    subject: str,
+    confirm: bool,
+    actor: Actor,
+    service_token: ServiceToken | None = None,
+) -> Sent:
+    """Make a one-time link. The webhook of the `service_token`, if it has one, hears how it ended.
+
+    Raises `NoChallenge`, `NoIdentityProvider`, `NotConfigured`.
+    """
     way, provider = way_of(credential), required(credential.account_id)
     if not provider.token_endpoint:
         raise NotConfigured("the account's identity provider has no token endpoint")
@@ -84,6 +96,7 @@ def create(credential: Credential, *, conversation: str, subject: str, confirm: 
         credential=credential,
         organization_id=credential.organization_id,
         account_id=credential.account_id,
+        service_token=service_token,
         conversation=conversation,
         subject=subject,
         confirm=confirm,
@@ -210,6 +223,7 @@ def give_up(challenge: ConsumerChallenge, code: str, said: str = "", *, expected
             **ERASED,
         )
         if ended:
+            notices.challenge_ended(challenge, ChallengeStatus.FAILED, error=code)
             record(
                 challenge.credential,
                 Actor.anonymous(),
@@ -239,6 +253,7 @@ def confirm(challenge: ConsumerChallenge, code: str, *, actor: Actor) -> None:
             row.status, row.confirmation, row.finished_at = ChallengeStatus.SUCCEEDED, "", database_now()
             row.save(update_fields=["status", "confirmation", "finished_at"])
             forget_earlier(row)
+            notices.challenge_ended(row, ChallengeStatus.SUCCEEDED)
             record(challenge.credential, actor, "challenge.succeeded", challenge=challenge.pk.hex)
             return
         row.wrong_confirmations += 1

@@ -11,7 +11,7 @@ from credentials.models import Authorization, Credential, OAuthToken
 from credentials.models.authorization import OPEN, AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
-from credentials.services import explain, journal
+from credentials.services import endings, explain, journal
 from credentials.services.add import NameTaken
 from credentials.services.authorize import hold_workers
 from credentials.services.records import record
@@ -82,6 +82,7 @@ def edit(
             if invalidated:
                 forget_tokens(credential)
             credential.refresh_from_db()
+            endings.keep(credential)
             changed = sorted(
                 field for field in payload.keys() | before.keys() if payload.get(field) != before.get(field)
             )

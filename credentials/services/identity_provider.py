@@ -11,6 +11,7 @@ from credentials.models.challenge import ChallengeStatus
 from credentials.oauth.client import Client
 from credentials.oauth.issuer import IssuerMetadata, ask_issuer
 from credentials.outbound import GuardedAdapter
+from credentials.services import notices
 from credentials.services.edit import EditedMeanwhile, SecretsNeeded
 from credentials.types.registry import UnknownType, room
 from organizations import audit
@@ -144,8 +145,9 @@ def origin(url: str) -> str:
 
 def forget_consumers(account: Account) -> int:
     """Stored refresh tokens never travel to a new host. Consumers are handed over anew; how many were forgotten."""
-    ConsumerChallenge.objects.filter(account=account, status__in=UNFINISHED).update(
-        status=ChallengeStatus.FAILED, error="changed", code="", verifier="", answer="", access_token=""
-    )
+    unfinished = ConsumerChallenge.objects.filter(account=account, status__in=UNFINISHED)
+    for challenge in unfinished.exclude(service_token=None):
+        notices.challenge_ended(challenge, ChallengeStatus.FAILED, error="changed")
+    unfinished.update(status=ChallengeStatus.FAILED, error="changed", code="", verifier="", answer="", access_token="")
     _, by_model = ConsumerToken.objects.filter(account=account).delete()
     return by_model.get(ConsumerToken._meta.label, 0)

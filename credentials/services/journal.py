@@ -20,7 +20,7 @@ from credentials.models.leased import Attempt, AttemptState, Grant, LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS, TokenSet
 from credentials.oauth.client import RawAnswer
 from credentials.oauth.errors import OAuthFailure
-from credentials.services import explain, schedule
+from credentials.services import endings, explain, notices, schedule
 from credentials.services.lease import Lease
 from credentials.services.records import record
 from credentials.types.base import Material
@@ -119,13 +119,17 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Acto
         token.save()
         close(attempt, AttemptState.APPLIED, now)
         forget_older(token, now)
+        ended_at, ends_at = credential.expires_at, None if renews else token.expires_at
         Credential.objects.filter(pk=credential.pk).update(
             status=Status.ACTIVE,
             status_code="",
             status_reason="",
             status_changed_at=now if credential.status != Status.ACTIVE else F("status_changed_at"),
-            expires_at=None if renews else token.expires_at,
+            expires_at=ends_at,
         )
+        if ends_at != ended_at:
+            credential.expires_at = ends_at
+            endings.keep(credential)
         record(
             credential,
             actor,
@@ -231,6 +235,8 @@ def fail_renewal(attempt: TokenAttempt, failure: OAuthFailure, now: datetime, *,
         if failure.permanent:
             ended = Status.NEEDS_AUTHORIZATION if failure.code == "invalid_grant" else Status.FAILED
             set_status(credential, ended, failure.code, token.last_error, now)
+            if (credential.status, credential.status_code) != (ended, failure.code):
+                notices.needs_somebody(credential, ended, failure.code)
         elif not token.lives_at(now):
             set_status(credential, Status.FAILED, failure.code, token.last_error, now)
         record(

@@ -13,7 +13,7 @@ from credentials.models.leased import Attempt, AttemptState, Grant
 from credentials.oauth.answer import TokenSet
 from credentials.oauth.client import RawAnswer, Transport
 from credentials.oauth.errors import OAuthFailure
-from credentials.services import explain, journal
+from credentials.services import explain, journal, notices
 from credentials.services.lease import Lease
 from credentials.services.records import record
 from credentials.services.renewal import Outcome, Renewal
@@ -137,13 +137,15 @@ def end_when_expired(credential: Credential, *, actor: Actor) -> bool:
     now = database_now()
     renewable = room(credential.kind).life_cycle is not None
     code = "no_refresh_token" if renewable else "certificate_expired"
+    status = Status.NEEDS_AUTHORIZATION if renewable else Status.FAILED
     with transaction.atomic():
         ended = Credential.objects.filter(pk=credential.pk, status=Status.ACTIVE, expires_at__lte=now).update(
-            status=Status.NEEDS_AUTHORIZATION if renewable else Status.FAILED,
+            status=status,
             status_code=code,
             status_reason=explain.reason(code),
             status_changed_at=now,
         )
         if ended:
+            notices.needs_somebody(credential, status, code)
             record(credential, actor, "credential.expired", outcome="failed")
     return bool(ended)

@@ -16,6 +16,8 @@ from credentials.models import (
     ConsumerTokenAttempt,
     Credential,
     Draft,
+    Notice,
+    NoticeMail,
     OAuthToken,
     TokenAttempt,
 )
@@ -23,7 +25,7 @@ from credentials.models.authorization import AuthorizationStatus
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
-from credentials.services import challenges, refresh, wake
+from credentials.services import challenges, deliveries, endings, mails, refresh, wake
 from credentials.services.authorize import give_up
 from credentials.services.lease import LEASE
 from organizations.audit import Actor
@@ -32,6 +34,7 @@ BATCH = 500
 JOURNAL_KEPT = timedelta(days=30)
 # After its token has ended, for a consumer for whom nobody asks.
 CONSUMER_KEPT = timedelta(days=30)
+NOTICES_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Work:
     """What calls a token endpoint, by id: codes to exchange, exchanges to take up, tokens to renew.
 
     `consumers` are consumers' tokens whose renewal a dead process left unfinished; `challenges` are consumers' codes,
-    waiting or interrupted.
+    waiting or interrupted. `webhooks` have messages that are due, `mails` are due themselves.
     """
 
     exchanges: list[UUID]
@@ -47,15 +50,19 @@ class Work:
     renewals: list[UUID]
     consumers: list[UUID] = field(default_factory=list)
     challenges: list[UUID] = field(default_factory=list)
+    webhooks: list[UUID] = field(default_factory=list)
+    mails: list[UUID] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Tidied:
-    """How many rows were changed without asking anybody."""
+    """How many rows were changed without asking anybody. `warned`: things whose end somebody was warned of."""
 
     abandoned: int
     expired: int
     deleted: int
+    warned: int = 0
+    mails: int = 0
 
 
 def find() -> Work:
@@ -69,6 +76,8 @@ def find() -> Work:
         renewals=due_renewals(),
         consumers=list(ConsumerToken.objects.filter(lease_until__lt=now).values_list("pk", flat=True)[:BATCH]),
         challenges=due_challenges(),
+        webhooks=deliveries.waiting(),
+        mails=mails.waiting(),
     )
 
 
@@ -101,12 +110,17 @@ def spread(work: Work) -> None:
         wake.refresh_consumer(token_id)
     for challenge_id in work.challenges:
         wake.challenge(challenge_id)
+    for webhook_id in work.webhooks:
+        wake.deliver(webhook_id)
+    for mail_id in work.mails:
+        wake.send_mail(mail_id)
 
 
 def tidy() -> Tidied:
     """Everything that needs no call to anybody."""
     abandoned = give_up_abandoned() + give_up_challenges()
-    return Tidied(abandoned=abandoned, expired=end_expired(), deleted=delete_old())
+    expired, warned = end_expired(), endings.warn()
+    return Tidied(abandoned=abandoned, expired=expired, deleted=delete_old(), warned=warned, mails=mails.gather())
 
 
 def give_up_challenges() -> int:
@@ -139,7 +153,7 @@ def end_expired() -> int:
 
 
 def delete_old() -> int:
-    """Drafts that nobody finished, old entries of the journal, and tokens of consumers who did not come back."""
+    """Drafts that nobody finished, old journal entries and notices, and tokens of consumers who did not come back."""
     now = database_now()
     drafts, _ = Draft.objects.filter(expires_at__lt=now).delete()
     attempts, _ = TokenAttempt.objects.filter(finished_at__lt=now - JOURNAL_KEPT).delete()
@@ -152,4 +166,6 @@ def delete_old() -> int:
         .exclude(status=ChallengeStatus.SUCCEEDED, token_expires_at__gt=now)
         .delete()
     )
+    NoticeMail.objects.filter(created_at__lt=now - NOTICES_KEPT).delete()
+    Notice.objects.filter(created_at__lt=now - NOTICES_KEPT, open_key="").delete()
     return drafts + attempts + renewals + consumers + challenged

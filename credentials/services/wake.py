@@ -34,6 +34,16 @@ def challenge(challenge_id: UUID) -> None:
     _send("credentials.tasks.exchange_challenge", challenge_id)
 
 
+def deliver(webhook_id: UUID) -> None:
+    """A webhook has a message."""
+    _send("credentials.tasks.deliver_to_webhook", webhook_id)
+
+
+def send_mail(mail_id: UUID) -> None:
+    """A mail is to be sent."""
+    _send("credentials.tasks.send_mail", mail_id)
+
+
 def _send(task: str, row_id: UUID) -> None:
     try:
         current_app.send_task(task, args=[str(row_id)], ignore_result=True)

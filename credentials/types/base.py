@@ -16,6 +16,7 @@ from django import forms
 
 from credentials.oauth.client import Client, RawAnswer, Transport
 from credentials.types.challenge import Challenge
+from credentials.types.ending import Ends
 
 Values = Mapping[str, Any]
 
@@ -242,6 +243,10 @@ class CredentialType(ABC):
     def ends_at(self, payload: Values) -> datetime | None:
         """When it stops working unless a person replaces something; None where nothing of it ends."""
         return None
+
+    def endings(self, payload: Values) -> list[Ends]:
+        """What of the entered values ends when; access that a token brings is not among it."""
+        return []
 
     def variant(self, payload: Values) -> str:
         """A word that tells two credentials of this type apart, such as the grant type; or ""."""

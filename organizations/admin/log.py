@@ -43,10 +43,12 @@ class SubjectFilter(_GivenFilter):
         "group",
         "integration",
         "member",
+        "notice",
         "organization",
         "service_token",
         "token",
         "user",
+        "webhook",
     )
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

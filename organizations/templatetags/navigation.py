@@ -19,6 +19,7 @@ ENTRIES: Sequence[tuple[Any, str, Action]] = (
     (gettext_lazy("Credentials"), "credentials:list", Action.SEE_CREDENTIALS),
     (gettext_lazy("Integrations"), "credentials:integrations", Action.SEE_INTEGRATIONS),
     (gettext_lazy("Domains"), "credentials:domains", Action.SEE_INTEGRATIONS),
+    (gettext_lazy("Expiry"), "credentials:expiry", Action.SEE_CREDENTIALS),
     (gettext_lazy("Bots"), "organizations:bots", Action.SEE_BOTS),
     (gettext_lazy("Members"), "organizations:members", Action.SEE_MEMBERS),
     (gettext_lazy("Service tokens"), "organizations:service-tokens", Action.MANAGE_SERVICE_TOKENS),

@@ -16,6 +16,7 @@ EXPECTED = {
         "see_members",
         "manage_members",
         "manage_service_tokens",
+        "manage_webhooks",
         "see_activity",
         "manage_account",
     },

@@ -30,6 +30,7 @@ def test_an_administrator_sees_everything_and_credentials_first() -> None:
         "Credentials",
         "Integrations",
         "Domains",
+        "Expiry",
         "Bots",
         "Members",
         "Service tokens",
@@ -39,7 +40,7 @@ def test_an_administrator_sees_everything_and_credentials_first() -> None:
 
 
 def test_a_viewer_is_offered_only_what_a_viewer_may_open() -> None:
-    assert labels(Role.VIEWER) == ["Credentials", "Integrations", "Domains", "Bots"]
+    assert labels(Role.VIEWER) == ["Credentials", "Integrations", "Domains", "Expiry", "Bots"]
 
 
 @pytest.mark.parametrize("below", ["", "add/", f"{ORGANIZATION}/edit/"])

@@ -97,7 +97,7 @@ def test_the_number_of_queries_does_not_grow_with_what_is_found(cast: Cast, toke
         make_due(authorized_credential(cast, token_server))
     with CaptureQueriesContext(connection) as more:
         assert len(sweep.find().renewals) == 4
-    assert len(more) == len(few) == 6
+    assert len(more) == len(few) == 8
 
 
 @pytest.mark.django_db

@@ -8,6 +8,7 @@ _CLIENT = {
     "scope": "read_only offline_access",
     "token_url": "https://login.example.com/services/oauth2/token",
     "client_authentication": "body",
+    "client_secret_expires_on": "2031-05-01",
 }
 
 AUTHORIZATION_CODE = Sample(
@@ -32,6 +33,7 @@ AUTHORIZATION_CODE = Sample(
         "Use PKCE",
         "Client authentication",
         "Authorization parameters",
+        "Client secret expires on",
     ),
     final_action="Authorize",
 )
@@ -42,6 +44,6 @@ CLIENT_CREDENTIALS = Sample(
     first={"grant_type": "client_credentials"},
     steps={"resource": _CLIENT},
     secrets=("client_secret",),
-    labels=("Client ID", "Client Secret", "Scope", "Token URL", "Client authentication"),
+    labels=("Client ID", "Client Secret", "Scope", "Token URL", "Client authentication", "Client secret expires on"),
     final_action="Authorize",
 )

@@ -42,8 +42,10 @@ def test_what_the_specification_does_not_know_stands_behind_advanced() -> None:
         "use_pkce",
         "client_authentication",
         "authorization_parameters",
+        "client_secret_expires_on",
     )
-    assert CLIENT_CREDENTIALS.form("resource").advanced_fields == ("client_authentication",)
+    advanced = CLIENT_CREDENTIALS.form("resource").advanced_fields
+    assert advanced == ("client_authentication", "client_secret_expires_on")
 
 
 def test_pkce_is_on_and_the_secret_goes_into_the_header_unless_somebody_says_otherwise() -> None:

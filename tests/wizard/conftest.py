@@ -26,6 +26,7 @@ RESOURCE = {
     "use_pkce": "on",
     "client_authentication": "basic",
     "authorization_parameters": "",
+    "client_secret_expires_on": "",
 }
 
 

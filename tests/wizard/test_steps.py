@@ -48,7 +48,12 @@ def test_authorization_code_shows_the_redirect_uri_and_then_asks_for_the_resourc
 
     dialog.press()
     assert labels(dialog)[:5] == ["Client ID", "Client Secret", "Scope", "Auth URL", "Token URL"]
-    assert labels(dialog)[5:] == ["Use PKCE", "Client authentication", "Authorization parameters"]
+    assert labels(dialog)[5:] == [
+        "Use PKCE",
+        "Client authentication",
+        "Authorization parameters",
+        "Client secret expires on",
+    ]
     assert buttons(dialog) == ["Authorize", "Back", "Cancel"]
     page = dialog.page.content.decode()
     assert page.index("Token URL") < page.index("Advanced") < page.index("Use PKCE")
@@ -58,7 +63,14 @@ def test_authorization_code_shows_the_redirect_uri_and_then_asks_for_the_resourc
 
 def test_client_credentials_asks_for_the_resource_at_once(dialog: Dialog) -> None:
     dialog.press({**BASICS, "grant_type": "client_credentials"})
-    assert labels(dialog) == ["Client ID", "Client Secret", "Scope", "Token URL", "Client authentication"]
+    assert labels(dialog) == [
+        "Client ID",
+        "Client Secret",
+        "Scope",
+        "Token URL",
+        "Client authentication",
+        "Client secret expires on",
+    ]
     assert buttons(dialog) == ["Authorize", "Back", "Cancel"]
     assert "Step 2 of 2" in words(dialog.page)
 

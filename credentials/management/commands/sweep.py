@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from credentials.services import challenge_exchange, consumers, exchange, refresh, sweep
+from credentials.services import challenge_exchange, consumers, deliveries, exchange, mails, refresh, sweep
 from credentials.services.refresh import Outcome
 from organizations.audit import Actor
 from organizations.terminal import print_table, progress
@@ -20,6 +20,9 @@ WORDS = {
     "abandoned": "authorizations that nobody finished",
     "expired": "credentials whose access has ended",
     "deleted": "old drafts and journal entries deleted",
+    "warned": "things whose end somebody was warned of",
+    "delivered": "messages delivered to webhooks",
+    "mailed": "mails sent",
 }
 
 
@@ -39,6 +42,8 @@ class Command(BaseCommand):
             *(("renewed", each) for each in work.renewals),
             *(("consumers_exchanged", each) for each in work.challenges),
             *(("consumers_renewed", each) for each in work.consumers),
+            *(("delivered", each) for each in work.webhooks),
+            *(("mailed", each) for each in work.mails),
         ]
         do = {
             "exchanged": exchange.exchange,
@@ -46,11 +51,14 @@ class Command(BaseCommand):
             "renewed": lambda each: refresh.refresh(each, actor=ACTOR) is Outcome.RENEWED,
             "consumers_exchanged": challenge_exchange.exchange,
             "consumers_renewed": lambda each: consumers.refresh(each, actor=ACTOR) is Outcome.RENEWED,
+            "delivered": deliveries.deliver,
+            "mailed": mails.send,
         }
         counts = dict.fromkeys(WORDS, 0) | {
             "abandoned": tidied.abandoned,
             "expired": tidied.expired,
             "deleted": tidied.deleted,
+            "warned": tidied.warned,
         }
         with progress(self.stderr, "Sweeping") as report:
             for done, (what, each) in enumerate(steps, start=1):

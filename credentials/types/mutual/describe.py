@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from credentials.types.base import Fact, Values
+from credentials.types.ending import Ends
 from credentials.types.mutual.context import VERSIONS, protocols
 
 SOON = timedelta(days=30)
@@ -79,6 +80,16 @@ def warnings(payload: Values) -> list[str]:
         elif datetime.fromisoformat(entry["not_after"]) <= now + SOON:
             said.append(f"The trusted certificate {entry['subject']} ends on {moment(entry['not_after'])}.")
     return said
+
+
+def endings(payload: Values) -> list[Ends]:
+    """The key certificate's `notAfter` (RFC 5280 §4.1.2.5) and that of each trusted certificate."""
+    key = payload["key"]
+    trust = payload["trust"]["certificates"] if payload.get("trust") else key["trusted"]
+    return [
+        Ends("Key certificate", datetime.fromisoformat(key["not_after"])),
+        *(Ends(f"Trust certificate {each['subject']}", datetime.fromisoformat(each["not_after"])) for each in trust),
+    ]
 
 
 def moment(iso: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from credentials.types.base import CredentialType, Fact, Material, NoToken, Step, UsableToken, Values
+from credentials.types.ending import Ends
 from credentials.types.mutual import context, describe
 from credentials.types.mutual.forms import KEY, TRUST, MutualForm
 
@@ -55,6 +56,9 @@ class MutualAuthentication(CredentialType):
 
     def ends_at(self, payload: Values) -> datetime | None:
         return datetime.fromisoformat(payload["key"]["not_after"])
+
+    def endings(self, payload: Values) -> list[Ends]:
+        return describe.endings(payload)
 
     def ssl_context(self, material: Material) -> ssl.SSLContext | None:
         stored = material.secrets

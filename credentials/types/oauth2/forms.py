@@ -58,6 +58,22 @@ class EndpointField(forms.CharField):
         return url
 
 
+class DayField(forms.DateField):
+    """A day, as ISO 8601 text once it is cleaned: a draft and a payload hold JSON. "" where none is given."""
+
+    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(input_formats=["%Y-%m-%d"], **kwargs)
+        self.error_messages["invalid"] = "Enter a day as YYYY-MM-DD."
+
+    def clean(self, value: Any) -> Any:
+        day = super().clean(value)
+        if day and not 2000 <= day.year < 2200:
+            raise forms.ValidationError("Enter a day of this century or the next.", code="far_off")
+        return day.isoformat() if day else ""
+
+
 class ClientForm(RoomForm):
     """What both grants ask for."""
 
@@ -94,6 +110,11 @@ class ClientForm(RoomForm):
         required=False,
         help_text="How the client ID and secret are sent to the Token URL.",
     )
+    client_secret_expires_on = DayField(
+        label="Client secret expires on",
+        required=False,
+        help_text="Where the resource lets client secrets end: you are warned 30, 7 and 1 day before.",
+    )
 
     def clean_client_id(self) -> str:
         value: str = self.cleaned_data["client_id"]
@@ -128,7 +149,7 @@ ENDPOINT_HELP = (
 class AuthorizationCodeForm(ClientForm):
     """Client ID, Client Secret, Scope, Auth URL, Token URL; the rest is behind "Advanced"."""
 
-    advanced = ("use_pkce", "client_authentication", "authorization_parameters")
+    advanced = ("use_pkce", "client_authentication", "authorization_parameters", "client_secret_expires_on")
     field_order = (
         "client_id",
         "client_secret",
@@ -138,6 +159,7 @@ class AuthorizationCodeForm(ClientForm):
         "use_pkce",
         "client_authentication",
         "authorization_parameters",
+        "client_secret_expires_on",
     )
 
     auth_url = EndpointField(
@@ -172,7 +194,14 @@ class AuthorizationCodeForm(ClientForm):
 class ClientCredentialsForm(ClientForm):
     """Client ID, Client Secret, Scope, Token URL; the rest is behind "Advanced"."""
 
-    advanced = ("client_authentication",)
-    field_order = ("client_id", "client_secret", "scope", "token_url", "client_authentication")
+    advanced = ("client_authentication", "client_secret_expires_on")
+    field_order = (
+        "client_id",
+        "client_secret",
+        "scope",
+        "token_url",
+        "client_authentication",
+        "client_secret_expires_on",
+    )
 
     token_url = EndpointField(label="Token URL", help_text=ENDPOINT_HELP.format(code=""))

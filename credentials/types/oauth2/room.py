@@ -1,6 +1,7 @@
 """The room of OAuth 2.0: both grants in one type, as the specification has it."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from credentials.oauth import client as oauth
 from credentials.oauth.client import Client, RawAnswer, Transport
 from credentials.types.base import Fact, Material, Step, TokenLifeCycle, Values
 from credentials.types.bearer import CarriesToken
+from credentials.types.ending import Ends
 from credentials.types.oauth2.forms import BASIC, BODY, parse_parameters
 from credentials.types.oauth2.grants import GRANTS, Grant
 
@@ -23,6 +25,7 @@ PAYLOAD_FIELDS = (
     "client_authentication",
     "authorization_parameters",
 )
+SECRET_ENDS = "client_secret_expires_on"  # noqa: S105 - the name of a field
 # Whoever changes one of these has to authorize again: what was granted was granted to the values before.
 BINDING_FIELDS = ("grant_type", "client_id", "scope", "auth_url", "token_url", "authorization_parameters")
 
@@ -118,10 +121,12 @@ class OAuth2(CarriesToken):
 
     def split(self, entered: Values) -> tuple[dict[str, Any], dict[str, Any]]:
         payload = {name: entered[name] for name in PAYLOAD_FIELDS if name in entered}
+        if entered.get(SECRET_ENDS):
+            payload[SECRET_ENDS] = entered[SECRET_ENDS]
         return payload, {"client_secret": entered["client_secret"]}
 
     def entered(self, payload: Values) -> dict[str, Any]:
-        return dict(payload)
+        return {SECRET_ENDS: "", **payload}
 
     def facts(self, payload: Values, configured: Sequence[str]) -> list[Fact]:
         facts = [
@@ -133,6 +138,8 @@ class OAuth2(CarriesToken):
         if payload.get("auth_url"):
             facts.append(Fact("Auth URL", payload["auth_url"]))
         facts.append(Fact("Token URL", payload["token_url"]))
+        if payload.get(SECRET_ENDS):
+            facts.append(Fact("Client secret expires on", payload[SECRET_ENDS]))
         if grant_of(payload).needs_consent and not self.life_cycle.uses_pkce(payload):
             facts.append(Fact("PKCE", "off"))
         if payload.get("client_authentication", BASIC) != BASIC:
@@ -140,6 +147,11 @@ class OAuth2(CarriesToken):
         if payload.get("authorization_parameters"):
             facts.append(Fact("Authorization parameters", payload["authorization_parameters"]))
         return facts
+
+    def endings(self, payload: Values) -> list[Ends]:
+        # A day has no hour: the earliest one that the resource may mean.
+        day = payload.get(SECRET_ENDS)
+        return [Ends("Client secret", datetime.fromisoformat(day).replace(tzinfo=UTC))] if day else []
 
     def variant(self, payload: Values) -> str:
         return grant_of(payload).label
