@@ -8,7 +8,8 @@ from uuid import UUID
 from django.http import Http404, HttpRequest
 from ninja import Router
 
-from credentials.api.caller import ABOUT_A_ROW, answers, caller, find_credential
+from credentials.api.authentication import ServiceTokenAuthentication
+from credentials.api.caller import ABOUT_A_ROW, answers, caller, find_credential, require_reach
 from credentials.api.errors import sentence
 from credentials.api.schemas import (
     ChallengeAnswer,
@@ -24,8 +25,9 @@ from credentials.models.clock import database_now
 from credentials.services import challenges, explain
 from credentials.services.consumers import CodeHandOver, hand_over_code, hand_over_id_token
 from organizations.audit import Actor
+from organizations.scopes import Scope
 
-router = Router(tags=["consumers"])
+router = Router(tags=["consumers"], auth=ServiceTokenAuthentication(Scope.CONSUMERS_WRITE))
 NOBODY_CAME = frozenset({ChallengeStatus.WAITING, ChallengeStatus.STARTED, ChallengeStatus.UNCONFIRMED})
 
 
@@ -93,6 +95,7 @@ def find_challenge(request: HttpRequest, challenge_id: UUID) -> ConsumerChalleng
     challenge = rows.filter(pk=challenge_id, organization_id=caller(request).organization_id).first()
     if challenge is None:
         raise Http404
+    require_reach(request, challenge.credential_id)
     return challenge
 
 

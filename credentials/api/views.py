@@ -6,12 +6,20 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Query
 
 from credentials.api import errors
 from credentials.api.authentication import ServiceTokenAuthentication
-from credentials.api.caller import ABOUT_A_ROW, answers, caller, credentials_of, find_credential
+from credentials.api.caller import (
+    ABOUT_A_ROW,
+    answers,
+    caller,
+    credentials_of,
+    find_credential,
+    presented,
+    require_reach,
+)
 from credentials.api.consumer_views import router
 from credentials.api.schemas import (
     CallAnswer,
@@ -29,6 +37,7 @@ from credentials.services.call import call
 from credentials.services.domains import hand_out_access
 from credentials.services.use import hand_out_token
 from organizations.audit import Actor
+from organizations.scopes import Scope
 
 
 class Api(NinjaAPI):
@@ -43,7 +52,6 @@ api = Api(
     version="1",
     description="What bots ask of Bot Accounts. Every call wants a service token of the organization.",
     docs_url=None,
-    auth=ServiceTokenAuthentication(),
     urls_namespace="api",
 )
 
@@ -66,7 +74,13 @@ def shown(credential: Credential) -> Mapping[str, Any]:
     }
 
 
-@api.get("credentials", response=answers(CredentialList), operation_id="list_credentials", tags=["credentials"])
+@api.get(
+    "credentials",
+    auth=ServiceTokenAuthentication(Scope.CREDENTIALS_READ),
+    response=answers(CredentialList),
+    operation_id="list_credentials",
+    tags=["credentials"],
+)
 def list_credentials(
     request: HttpRequest,
     after: Annotated[UUID | None, Query(description="The `next` of the page before.")] = None,
@@ -86,6 +100,7 @@ def list_credentials(
 
 @api.get(
     "credentials/{uuid:credential_id}",
+    auth=ServiceTokenAuthentication(Scope.CREDENTIALS_READ),
     response=answers(CredentialAnswer, HTTPStatus.NOT_FOUND),
     operation_id="get_credential",
     tags=["credentials"],
@@ -97,29 +112,38 @@ def get_credential(request: HttpRequest, credential_id: UUID) -> Mapping[str, An
 
 @api.post(
     "credentials/{uuid:credential_id}/token",
+    auth=ServiceTokenAuthentication(Scope.TOKENS_READ, with_credential=True),
     response=answers(TokenAnswer, *ABOUT_A_ROW),
     operation_id="get_token",
     tags=["credentials"],
 )
-def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None = None) -> Mapping[str, Any]:
+def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None = None) -> HttpResponse:
     """A token that a resource accepts now, renewed first if need be.
 
     409 `needs_authorization`: only a person can help. 409 `consumer_not_authenticated`: only the consumer can.
     422 `no_token`: the type has none.
     503 `temporarily_unavailable`: ask again after `Retry-After` seconds.
     """
-    credential = find_credential(request, credential_id)
-    handed_out = hand_out_token(credential, actor=Actor.for_service_token(caller(request)), on_behalf=on_behalf(body))
-    return {
-        "access_token": handed_out.token.access_token,
-        "token_type": handed_out.token.token_type,
-        "expires_at": handed_out.expires_at,
-        "scope": handed_out.token.scope,
-    }
+    require_reach(request, credential_id)
+    found = presented(request)
+    if found.credential is None:
+        raise Http404
+    actor = Actor.for_service_token(found.service_token)
+    handed_out = hand_out_token(found.credential, actor=actor, on_behalf=on_behalf(body), presented=found)
+    # Not through the schema: this answer is asked for most.
+    return JsonResponse(
+        {
+            "access_token": handed_out.token.access_token,
+            "token_type": handed_out.token.token_type,
+            "expires_at": handed_out.expires_at,
+            "scope": handed_out.token.scope,
+        }
+    )
 
 
 @api.post(
     "integrations/{uuid:integration_id}/call",
+    auth=ServiceTokenAuthentication(Scope.INTEGRATIONS_CALL),
     response=answers(CallAnswer, *ABOUT_A_ROW),
     operation_id="call_integration",
     tags=["integrations"],
@@ -137,6 +161,7 @@ def call_integration(request: HttpRequest, integration_id: UUID, body: CallReque
     )
     if integration is None:
         raise Http404
+    require_reach(request, integration.credential_id)
     variables = body.variables if body else {}
     actor = Actor.for_service_token(caller(request))
     result = call(integration, variables, actor=actor, on_behalf=on_behalf(body))
@@ -152,6 +177,7 @@ def call_integration(request: HttpRequest, integration_id: UUID, body: CallReque
 
 @api.post(
     "domains/{uuid:domain_id}/credentials",
+    auth=ServiceTokenAuthentication(Scope.DOMAINS_TRAIN),
     response=answers(EngineAnswer, *ABOUT_A_ROW),
     operation_id="get_domain_credentials",
     tags=["domains"],
@@ -169,6 +195,7 @@ def domain_credentials(request: HttpRequest, domain_id: UUID) -> Mapping[str, An
     )
     if domain is None:
         raise Http404
+    require_reach(request, domain.credential_id)
     handed_out = hand_out_access(domain, actor=Actor.for_service_token(caller(request)))
     engine = handed_out.access
     return {

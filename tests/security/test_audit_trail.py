@@ -11,7 +11,7 @@ from django.utils import timezone
 from credentials import runtime
 from credentials.models import Credential, OAuthToken
 from credentials.services import refresh, use
-from organizations import audit
+from organizations import audit, chain
 from organizations.audit import Actor
 from organizations.models import AuditChain, AuditEntry
 from tests.support.journeys import authorized_credential
@@ -128,7 +128,7 @@ def test_what_cannot_be_told_is_not_done(
     def refuse(*args: object, **details: object) -> None:
         raise RuntimeError("the log is full")
 
-    monkeypatch.setattr(audit, "record_many", refuse)
+    monkeypatch.setattr(chain, "append", refuse)
     with pytest.raises(RuntimeError):
         change(window(cast.bob), credential)
     assert repr([list(model.objects.values()) for model in (Credential, OAuthToken)]) == before
