@@ -256,5 +256,5 @@ def test_an_access_token_goes_to_no_other_host_than_the_one_that_issued_it(
 ) -> None:
     at_userinfo(token_server, monkeypatch, host="localhost")
     again = authorize_as(cast, credential, token_server, token_answer("at-2"))
-    assert again.status == AuthorizationStatus.SUCCEEDED
+    assert (again.status, again.userinfo_url) == (AuthorizationStatus.SUCCEEDED, "")
     assert [request.path for request in token_server.requests if request.path == "/me"] == []
