@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from organizations import audit, services
 from organizations.access import Access, in_organization, organizations_of
@@ -33,7 +33,7 @@ class SignIn(LoginView):
         return target if target.startswith("/") else ""
 
 
-@require_GET
+@require_safe
 @login_required
 def organization_list(request: HttpRequest) -> HttpResponse:
     """The organizations of a person; whoever has exactly one lands in it."""
@@ -48,7 +48,7 @@ def _url(name: str, access: Access) -> str:
     return reverse(f"organizations:{name}", kwargs={"organization_id": access.organization.pk})
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_BOTS)
 def bots(request: HttpRequest, access: Access) -> HttpResponse:
     """The bots of the organization, by name."""
@@ -93,7 +93,7 @@ def bot_remove(request: HttpRequest, access: Access, bot_id: uuid.UUID) -> HttpR
     return show_form(request, access, form, page)
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_MEMBERS)
 def members(request: HttpRequest, access: Access) -> HttpResponse:
     """Who belongs to the organization, with which role."""
@@ -152,7 +152,7 @@ def _after_member_change(access: Access, member: Membership, back: str) -> str:
     return reverse("organizations:list") if member.user_id == access.user.pk else back
 
 
-@require_GET
+@require_safe
 @in_organization(Action.MANAGE_SERVICE_TOKENS)
 def service_tokens(request: HttpRequest, access: Access) -> HttpResponse:
     """The organization's service tokens: name, first characters, state. Never a whole one."""
@@ -202,7 +202,7 @@ def service_token_revoke(request: HttpRequest, access: Access, token_id: uuid.UU
     return show_form(request, access, form, page)
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_ACTIVITY)
 def activity(request: HttpRequest, access: Access) -> HttpResponse:
     """Who did what, newest first; the filter and the place are in the address."""

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from credentials.browser import NONCE_COOKIE, begin_authorization, nonce_of
 from credentials.models import Authorization, Credential
@@ -70,7 +70,7 @@ def refused(request: HttpRequest, why: str, credential_id: UUID, *, status: int 
 
 
 @never_cache
-@require_GET
+@require_safe
 @in_organization(Action.SEE_CREDENTIALS)
 def progress(request: HttpRequest, access: Access, credential_id: UUID, authorization_id: UUID) -> HttpResponseBase:
     """How one authorization stands. It asks for itself again until it is over."""

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from credentials.models import Credential
 from credentials.services import explain
@@ -67,7 +67,7 @@ class Event:
 
 
 @never_cache
-@require_GET
+@require_safe
 @in_organization(Action.SEE_CREDENTIALS)
 def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpResponse:
     credential = find_credential(access, credential_id)
