@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 # Processes that run tests side by side; a file's tests stay together. `make test WORKERS=0` runs all in one process.
 WORKERS ?= auto
+# Requests of `make fuzz`. The same number makes the same requests.
+CASES ?= 10000
 BIN := $(VENV)/bin
 # What the environment was installed from; the same text again means that there is nothing to do.
 INSTALLED := $(VENV)/installed-requirements.txt
@@ -17,7 +19,7 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=botaccounts.settings DEBUG=off BEHIND_PROXY
 TYPED := botaccounts credentials organizations
 TEMPLATES := templates botaccounts/sandbox/templates
 
-.PHONY: help setup run test check bench pictures lock clean
+.PHONY: help setup run test check bench fuzz pictures lock clean
 
 help:
 	@echo "make run     start everything on this machine (HOST=127.0.0.1 PORT=8000)"
@@ -25,6 +27,7 @@ help:
 	@echo "make test    run the tests; ARGS='-k refresh' is handed to pytest"
 	@echo "make check   style, types, templates, migrations, deployment checks"
 	@echo "make bench   ratios of speed, taken in one run; ARGS=--json for scripts"
+	@echo "make fuzz    drive the API from its OpenAPI document; CASES=10000 requests"
 	@echo "make pictures take the pictures of the README (needs Chromium)"
 	@echo "make lock    resolve requirements*.in into requirements*.txt"
 	@echo "make clean   remove $(VENV) and caches; var/ and .env stay"
@@ -56,6 +59,9 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: setup
+	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -q --timeout 0 tests/fuzz $(ARGS)
 
 pictures: setup
 	$(BIN)/python -m pytest -q tests/e2e/pictures.py

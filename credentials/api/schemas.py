@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, WrapValidator, model_validator
+from pydantic import ConfigDict, Field, StrictBool, WrapValidator, model_validator
 
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.credential import Status
@@ -72,14 +72,14 @@ class ConsumerHandOver(Schema):
         },
     )
 
-    code: Annotated[str | None, Field(max_length=4000)] = None
-    redirect_uri: Annotated[str | None, Field(max_length=2000, description="The one that the code was issued to.")] = (
-        None
-    )
+    code: Annotated[str | None, Field(min_length=1, max_length=4000)] = None
+    redirect_uri: Annotated[
+        str | None, Field(min_length=1, max_length=2000, description="The one that the code was issued to.")
+    ] = None
     code_verifier: Annotated[
         str | None, Field(pattern=r"^[A-Za-z0-9._~-]{43,128}$", description="With PKCE (RFC 7636).")
     ] = None
-    id_token: Annotated[str | None, Field(max_length=16_384)] = None
+    id_token: Annotated[str | None, Field(min_length=1, max_length=16_384)] = None
     nonce: Annotated[
         str | None, Field(min_length=1, max_length=255, description="Has to be the one in the ID token.")
     ] = None
@@ -109,7 +109,7 @@ class ChallengeRequest(Schema):
 
     conversation: Annotated[str, Field(min_length=1, max_length=255, pattern=WITHOUT_NUL)]
     subject: Annotated[str | None, Field(min_length=1, max_length=255, pattern=WITHOUT_NUL)] = None
-    confirm: bool = False
+    confirm: StrictBool = False
 
 
 class ChallengeLink(Schema):
