@@ -5,6 +5,8 @@ VENV := .venv
 # Processes that run tests side by side, half as many again as there are cores, because many tests wait for a server.
 # A file's tests stay together. `make test WORKERS=0` runs all in one process.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; cores = os.cpu_count() or 1; print(cores + cores // 2)')
+# Requests of `make fuzz`. The same number makes the same requests.
+CASES ?= 10000
 BIN := $(VENV)/bin
 # What the environment was installed from; the same text again means that there is nothing to do.
 INSTALLED := $(VENV)/installed-requirements.txt
@@ -18,7 +20,7 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=botaccounts.settings DEBUG=off BEHIND_PROXY
 TYPED := botaccounts credentials organizations
 TEMPLATES := templates botaccounts/sandbox/templates
 
-.PHONY: help setup run test check production bench pictures lock clean
+.PHONY: help setup run test check production bench fuzz pictures lock clean
 
 help:
 	@echo "make run     start everything on this machine (HOST=127.0.0.1 PORT=8000)"
@@ -27,6 +29,7 @@ help:
 	@echo "make check   style, types, templates, migrations, deployment checks"
 	@echo "make production walk through the pages behind nginx with TLS, on PostgreSQL and Redis"
 	@echo "make bench   ratios of speed, taken in one run; ARGS=--json for scripts"
+	@echo "make fuzz    drive the API from its OpenAPI document; CASES=10000 requests"
 	@echo "make pictures take the pictures of the README (needs Chromium)"
 	@echo "make lock    resolve requirements*.in into requirements*.txt"
 	@echo "make clean   remove $(VENV) and caches; var/ and .env stay"
@@ -61,6 +64,9 @@ production: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: setup
+	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -q --timeout 0 tests/fuzz $(ARGS)
 
 pictures: setup
 	$(BIN)/python -m pytest -q tests/e2e/pictures.py

@@ -14,6 +14,7 @@ from credentials.views import (
     integrations,
     listing,
     notices,
+    proving,
     webhook,
 )
 from credentials.wizard import views as wizard
@@ -43,6 +44,8 @@ urlpatterns = [
     path(f"{CREDENTIAL}/edit/", edit.edit_page, name="edit"),
     path(f"{CREDENTIAL}/authorize/", authorize.authorize, name="authorize"),
     path(f"{CREDENTIAL}/authorizations/<uuid:authorization_id>/", authorize.progress, name="authorization"),
+    path(f"{CREDENTIAL}/authorizations/<uuid:authorization_id>/account/", proving.decide, name="decide"),
+    path(f"{CREDENTIAL}/refresh/", proving.try_refresh, name="test-refresh"),
     path(f"{CREDENTIAL}/delete/", delete.delete_page, name="delete"),
     path(f"{ORGANIZATION}/integrations/", integrations.listing, name="integrations"),
     path(f"{ORGANIZATION}/integrations/add/", integrations.add, name="integration-add"),

@@ -8,7 +8,7 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from organizations import services
 from organizations.access import Access, in_organization, organizations_of
@@ -39,7 +39,7 @@ class SignIn(LoginView):
         return target if target.startswith("/") else ""
 
 
-@require_GET
+@require_safe
 @login_required
 def organization_list(request: HttpRequest) -> HttpResponse:
     """The organizations of a person; whoever has exactly one lands in it."""
@@ -50,7 +50,7 @@ def organization_list(request: HttpRequest) -> HttpResponse:
     return render(request, "organizations/list.html", {"page": listing(request, organizations)})
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_BOTS)
 def bots(request: HttpRequest, access: Access) -> HttpResponse:
     """The bots of the organization, by name."""
@@ -95,7 +95,7 @@ def bot_remove(request: HttpRequest, access: Access, bot_id: uuid.UUID) -> HttpR
     return show_form(request, access, form, page)
 
 
-@require_GET
+@require_safe
 @in_organization(Action.MANAGE_SERVICE_TOKENS)
 def service_tokens(request: HttpRequest, access: Access) -> HttpResponse:
     """The organization's service tokens: name, first characters, state. Never a whole one."""

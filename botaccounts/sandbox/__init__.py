@@ -5,4 +5,6 @@ repository. `python -m botaccounts.sandbox --help` lists what it can be told.
 """
 
 SAMPLE_USERNAME = "sandy"
+# Somebody else, with the same password: to see what happens when another account grants access.
+OTHER_USERNAME = "dusty"
 SAMPLE_PASSWORD = "sandy-likes-sand"  # noqa: S105 - printed by `make run`; it guards nothing

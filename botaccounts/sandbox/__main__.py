@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=int(os.environ.get("SANDBOX_PORT", "8001")))
     serve.set_defaults(run=_serve)
 
-    prepare = commands.add_parser("prepare", help="create or update the database and the sample person; repeatable")
+    prepare = commands.add_parser("prepare", help="create or update the database and the sample people; repeatable")
     prepare.set_defaults(run=_prepare)
 
     register = commands.add_parser("register", help="register an application and print its client id and secret")
@@ -68,14 +68,15 @@ def _prepare(options: argparse.Namespace) -> None:
     from django.contrib.auth.models import User
     from django.core.management import call_command
 
-    from botaccounts.sandbox import SAMPLE_PASSWORD, SAMPLE_USERNAME
+    from botaccounts.sandbox import OTHER_USERNAME, SAMPLE_PASSWORD, SAMPLE_USERNAME
 
     Path(settings.DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0, interactive=False)
-    person, _ = User.objects.get_or_create(username=SAMPLE_USERNAME)
-    if not person.check_password(SAMPLE_PASSWORD):
-        person.set_password(SAMPLE_PASSWORD)
-        person.save()
+    for username in (SAMPLE_USERNAME, OTHER_USERNAME):
+        person, _ = User.objects.get_or_create(username=username)
+        if not person.check_password(SAMPLE_PASSWORD):
+            person.set_password(SAMPLE_PASSWORD)
+            person.save()
 
 
 def _serve(options: argparse.Namespace) -> None:

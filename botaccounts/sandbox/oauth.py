@@ -14,6 +14,13 @@ class SandboxValidator(OAuth2Validator):
             token.pop("refresh_token", None)
         super()._save_bearer_token(token, request, *args, **kwargs)
 
+    def get_additional_claims(self, request: Any) -> dict[str, Any]:
+        """Beside the subject: a name that people know (OpenID Connect Core §5.1)."""
+        return {"preferred_username": request.user.get_username()}
+
+    # With whatever scope there is an ID token, the name is in it.
+    oidc_claim_scope = None
+
 
 class RandomSecretHasher(PBKDF2PasswordHasher):
     """PBKDF2 with one round: nobody guesses 128 random characters, and every token request pays for the rounds."""

@@ -18,7 +18,7 @@ from oauth2_provider import views as toolkit
 from oauth2_provider.models import Application
 from oauth2_provider.settings import oauth2_settings
 
-from botaccounts.sandbox import SAMPLE_PASSWORD, SAMPLE_USERNAME
+from botaccounts.sandbox import OTHER_USERNAME, SAMPLE_PASSWORD, SAMPLE_USERNAME
 from botaccounts.sandbox.models import TokenRequest
 from botaccounts.sandbox.registration import register
 
@@ -28,6 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "origin": request.build_absolute_uri("/").rstrip("/"),
         "username": SAMPLE_USERNAME,
+        "other_username": OTHER_USERNAME,
         "password": SAMPLE_PASSWORD,
         "lifetime": oauth2_settings.ACCESS_TOKEN_EXPIRE_SECONDS,
         "scopes": oauth2_settings.SCOPES.items(),
@@ -146,6 +147,8 @@ class RegisterApplication(LoginRequiredMixin, FormView):
             grant=form.cleaned_data["authorization_grant_type"],
             redirect_uris=form.cleaned_data["redirect_uris"],
             owner=self.request.user,
+            # Where it is asked for: nobody without the scope openid gets one.
+            id_tokens=form.cleaned_data["authorization_grant_type"] == Application.GRANT_AUTHORIZATION_CODE,
         )
         return render(self.request, "sandbox/registered.html", {"registered": registered})
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, WrapValidator, model_validator
+from pydantic import ConfigDict, Field, StrictBool, WrapValidator, model_validator
 
+from credentials.models.challenge import ChallengeStatus
 from credentials.models.credential import Status
 from credentials.services.variables import Value
 
@@ -20,8 +21,18 @@ def scalar(value: Any, inner: Callable[[Any], Any]) -> Value:
 
 
 Variable = Annotated[str | int | float | bool | None, WrapValidator(scalar)]
-ConsumerId = Annotated[str | None, Field(max_length=255, description="The consumer on whose behalf it happens.")]
-ConversationId = Annotated[str | None, Field(max_length=255, description="The conversation in which it happens.")]
+# A database stores every character but this one.
+WITHOUT_NUL = r"^[^\x00]*$"
+ConsumerId = Annotated[
+    str | None,
+    Field(max_length=255, pattern=WITHOUT_NUL, description="The consumer on whose behalf it happens."),
+]
+ConversationId = Annotated[
+    str | None,
+    Field(max_length=255, pattern=WITHOUT_NUL, description="The conversation in which it happens."),
+]
+# Why a call of an integration got no answer (`services.call.why`).
+NoAnswer = Literal["blocked", "interrupted", "invalid_request", "timeout", "tls", "too_large", "unreachable"]
 
 
 class Request(Schema):
@@ -36,16 +47,39 @@ class Request(Schema):
 class ConsumerHandOver(Schema):
     """Either `code` and `redirect_uri` (Code flow) or `id_token` (Implicit flow)."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    code: Annotated[str | None, Field(max_length=4000)] = None
-    redirect_uri: Annotated[str | None, Field(max_length=2000, description="The one that the code was issued to.")] = (
-        None
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["code", "redirect_uri"],
+                    "properties": {
+                        "code": {"type": "string"},
+                        "redirect_uri": {"type": "string"},
+                        "id_token": {"type": "null"},
+                    },
+                },
+                {
+                    "required": ["id_token"],
+                    "properties": {
+                        "id_token": {"type": "string"},
+                        "code": {"type": "null"},
+                        "redirect_uri": {"type": "null"},
+                        "code_verifier": {"type": "null"},
+                    },
+                },
+            ]
+        },
     )
+
+    code: Annotated[str | None, Field(min_length=1, max_length=4000)] = None
+    redirect_uri: Annotated[
+        str | None, Field(min_length=1, max_length=2000, description="The one that the code was issued to.")
+    ] = None
     code_verifier: Annotated[
         str | None, Field(pattern=r"^[A-Za-z0-9._~-]{43,128}$", description="With PKCE (RFC 7636).")
     ] = None
-    id_token: Annotated[str | None, Field(max_length=16_384)] = None
+    id_token: Annotated[str | None, Field(min_length=1, max_length=16_384)] = None
     nonce: Annotated[
         str | None, Field(min_length=1, max_length=255, description="Has to be the one in the ID token.")
     ] = None
@@ -73,9 +107,9 @@ class ChallengeRequest(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    conversation: Annotated[str, Field(min_length=1, max_length=255)]
-    subject: Annotated[str | None, Field(min_length=1, max_length=255)] = None
-    confirm: bool = False
+    conversation: Annotated[str, Field(min_length=1, max_length=255, pattern=WITHOUT_NUL)]
+    subject: Annotated[str | None, Field(min_length=1, max_length=255, pattern=WITHOUT_NUL)] = None
+    confirm: StrictBool = False
 
 
 class ChallengeLink(Schema):
@@ -91,7 +125,7 @@ class ChallengeAnswer(Schema):
 
     id: UUID
     conversation: str
-    status: str = Field(
+    status: ChallengeStatus = Field(
         description="waiting, started, received, exchanging, unconfirmed (the consumer has a code for the bot), "
         "succeeded, failed"
     )
@@ -175,7 +209,4 @@ class CallAnswer(Schema):
     headers: dict[str, str]
     body: str = Field(description="As text; at most one megabyte.")
     attempts: int
-    error: str | None = Field(
-        description="Why there was no answer, or null: blocked, interrupted, invalid_request, timeout, tls, too_large "
-        "or unreachable."
-    )
+    error: NoAnswer | None = Field(description="Why there was no answer; null where there was one.")

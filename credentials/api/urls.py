@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 
-from credentials.api import errors
+from credentials.api import errors, reference
 from credentials.api.authentication import has_token_in_address
 from credentials.api.views import api
 
@@ -24,15 +24,26 @@ def behind_the_door(view: View) -> View:
     @csrf_exempt
     @functools.wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = turned_away(request) or view(request, *args, **kwargs)
+        response = turned_away(request) or heard(request, view, *args, **kwargs)
         if isinstance(response, HttpResponseNotAllowed):
-            detail = f"This address answers to {response['Allow']} only."
-            headers = {"Allow": response["Allow"]}
-            response = errors.answer(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, headers)
+            allowed = response["Allow"].replace("GET", "GET, HEAD")
+            detail = f"This address answers to {allowed} only."
+            response = errors.answer(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, {"Allow": allowed})
         patch_cache_control(response, no_store=True)
         return response
 
     return answered
+
+
+def heard(request: HttpRequest, view: View, *args: Any, **kwargs: Any) -> HttpResponse:
+    """Where GET is answered, so is HEAD (RFC 9110 §9.3.2); the server keeps the content back."""
+    if request.method != "HEAD":
+        return view(request, *args, **kwargs)
+    request.method = "GET"
+    try:
+        return view(request, *args, **kwargs)
+    finally:
+        request.method = "HEAD"
 
 
 def turned_away(request: HttpRequest) -> HttpResponse | None:
@@ -58,6 +69,7 @@ _unknown = behind_the_door(errors.not_found)
 
 urlpatterns = [
     path("", _unknown),
+    path("docs", reference.reference, name="api-docs"),
     path("", include(([_guarded(each) for each in _calls], _application), namespace=_namespace)),
     re_path(r"^.*$", _unknown),
 ]

@@ -5,11 +5,13 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Query
+from ninja.openapi.schema import OpenAPISchema
 
-from credentials.api import errors
+from credentials.api import document, errors
 from credentials.api.authentication import ServiceTokenAuthentication
 from credentials.api.caller import (
     ABOUT_A_ROW,
@@ -46,11 +48,17 @@ class Api(NinjaAPI):
     def on_exception(self, request: HttpRequest, exc: Exception | type[Exception]) -> HttpResponse:
         return errors.respond(request, exc if isinstance(exc, Exception) else exc())
 
+    def get_openapi_schema(self, **how: Any) -> OpenAPISchema:
+        described = super().get_openapi_schema(**how)
+        document.complete(described)
+        return described
+
 
 api = Api(
     title="Bot Accounts",
     version="1",
-    description="What bots ask of Bot Accounts. Every call wants a service token of the organization.",
+    description=document.DESCRIPTION,
+    servers=[{"url": settings.PUBLIC_URL, "description": "This installation."}],
     docs_url=None,
     urls_namespace="api",
 )

@@ -12,17 +12,23 @@ class AuthorizationStatus(models.TextChoices):
     """How far it has come.
 
     `started`: the person is at the resource. `received`: the code is here, or none is needed. `exchanging`: a worker
-    has it.
+    has it. `asking`: the grant is here, but of another account than before, and a person has to say which is right.
     """
 
     STARTED = "started"
     RECEIVED = "received"
     EXCHANGING = "exchanging"
+    ASKING = "asking"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
 
-OPEN = (AuthorizationStatus.STARTED, AuthorizationStatus.RECEIVED, AuthorizationStatus.EXCHANGING)
+OPEN = (
+    AuthorizationStatus.STARTED,
+    AuthorizationStatus.RECEIVED,
+    AuthorizationStatus.EXCHANGING,
+    AuthorizationStatus.ASKING,
+)
 
 
 class Authorization(SealedModel):
@@ -30,6 +36,10 @@ class Authorization(SealedModel):
 
     Of state and browser nonce only SHA-256 digests are kept. The code is sealed and erased after its one use.
     `error` is a code of RFC 6749 §4.1.2.1 or §5.2, or one of `credentials.oauth.errors`.
+
+    `asked_scope`, `granted_scope`, `refresh_token_issued` (null until the resource has answered) and `access_ends_at`
+    say what came of it. `account_issuer` and `account_subject` name who granted, where the resource says so;
+    `account_name` is what a person knows them by. The grant that a question is about stays sealed in its attempt.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -43,6 +53,14 @@ class Authorization(SealedModel):
     redirect_uri = models.TextField(blank=True)
     issuer = models.TextField(blank=True)
     iss_required = models.BooleanField(default=False)
+    userinfo_url = models.TextField(blank=True)
+    asked_scope = models.TextField(blank=True)
+    granted_scope = models.TextField(blank=True)
+    refresh_token_issued = models.BooleanField(null=True)
+    access_ends_at = models.DateTimeField(null=True)
+    account_issuer = models.TextField(blank=True)
+    account_subject = models.CharField(max_length=255, blank=True)
+    account_name = models.CharField(max_length=255, blank=True)
     status = models.CharField(max_length=12, choices=AuthorizationStatus, default=AuthorizationStatus.STARTED)
     error = models.CharField(max_length=100, blank=True)
     error_description = models.TextField(blank=True)
@@ -56,7 +74,7 @@ class Authorization(SealedModel):
             models.Index(
                 fields=["expires_at"],
                 name="authorization_open",
-                condition=models.Q(status__in=["started", "received", "exchanging"]),
+                condition=models.Q(status__in=["started", "received", "exchanging", "asking"]),
             ),
             models.Index(fields=["credential", "created_at"], name="authorization_of_cred"),
         ]

@@ -26,6 +26,7 @@ class Metadata:
     token_endpoint: str | None
     revocation_endpoint: str | None
     iss_parameter_supported: bool
+    userinfo_endpoint: str | None = None
 
 
 def discover(auth_url: str, *, transport: BaseAdapter, budget: float) -> Metadata | None:
@@ -98,6 +99,7 @@ def _believed(document: Any, issuer: str, auth_url: str) -> Metadata | None:
         token_endpoint=_address(document.get("token_endpoint")),
         revocation_endpoint=_address(document.get("revocation_endpoint")),
         iss_parameter_supported=document.get("authorization_response_iss_parameter_supported") is True,
+        userinfo_endpoint=_address(document.get("userinfo_endpoint")),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -85,6 +86,8 @@ def start(access: Access, credential: Credential, *, nonce: str) -> Started:
         redirect_uri=uri,
         issuer=metadata.issuer if metadata else "",
         iss_required=bool(metadata and metadata.iss_parameter_supported),
+        userinfo_url=userinfo_url(metadata, life_cycle.endpoint(credential.payload)),
+        asked_scope=life_cycle.requested_scope(credential.payload),
         status=AuthorizationStatus.STARTED if consent else AuthorizationStatus.RECEIVED,
         created_at=now,
         expires_at=now + LIFETIME,
@@ -133,6 +136,17 @@ def discover(auth_url: str) -> discovery.Metadata | None:
         return discovery.discover(auth_url, transport=transport, budget=DISCOVERY_SECONDS)
     finally:
         transport.close()
+
+
+def userinfo_url(metadata: discovery.Metadata | None, token_url: str) -> str:
+    """The server's userinfo endpoint, or "". An access token goes to no other host than the one that issues it."""
+    address = metadata.userinfo_endpoint if metadata else None
+    return address if address and _origin(address) == _origin(token_url) else ""
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.lower()
 
 
 def take_callback(

@@ -32,6 +32,11 @@ class Revocation(enum.Enum):
     NOT_OFFERED = "The resource says of no way to revoke a token; remove the access there if it should end at once."
     FAILED = "Its token could not be revoked at the resource; remove the access there if it should end at once."
 
+    @property
+    def of_a_grant(self) -> str:
+        """The same of a grant that was turned down, whose credential stays."""
+        return self.value.replace("Its token", "The new account's token", 1)
+
 
 @dataclass(frozen=True)
 class Held:

@@ -116,6 +116,7 @@ def forget_tokens(credential: Credential) -> None:
         lease_until=None,
     )
     # An authorization under way was asked for with the old values.
+    journal.drop_kept_aside(credential.pk, now)
     Authorization.objects.filter(credential=credential, status__in=OPEN).update(
         status=AuthorizationStatus.FAILED, error="changed", code="", verifier="", finished_at=now
     )

@@ -14,7 +14,7 @@ from credentials.models.token import AttemptState, Grant
 from credentials.oauth import answer
 from credentials.oauth.errors import OAuthFailure
 from credentials.outbound import GuardedAdapter
-from credentials.services import journal
+from credentials.services import account, journal
 from credentials.services.authorize import actor_of, give_up
 from credentials.services.lease import CALL_SECONDS, LEASE, in_time, last_moment_to_store
 from credentials.types.base import Material
@@ -137,7 +137,10 @@ def ask(authorization: Authorization, attempt: TokenAttempt, since: float) -> No
 
 
 def settle(authorization: Authorization, attempt: TokenAttempt) -> None:
-    """Parse the stored answer, swap the token and end the authorization in one transaction."""
+    """Parse the stored answer, swap the token and end the authorization in one transaction.
+
+    Where it is another account's than before, the grant is kept aside and a person is asked.
+    """
     try:
         tokens = answer.parse(journal.kept_answer(attempt), secrets=journal.sent_secrets(attempt))
     except OAuthFailure as failure:
@@ -146,15 +149,21 @@ def settle(authorization: Authorization, attempt: TokenAttempt) -> None:
     except Unsealable:
         fail(authorization, attempt, OAuthFailure("secrets_unreadable", "", permanent=True))
         return
+    granted_by = account.who(authorization, tokens)
     now = database_now()
+    came_of_it = account.columns(tokens, granted_by, now)
+    if account.is_another(account.former(authorization), granted_by):
+        account.ask(authorization, attempt, came_of_it, now)
+        return
     with transaction.atomic():
         journal.lock(authorization.credential_id)
         ended = Authorization.objects.filter(pk=authorization.pk, status=AuthorizationStatus.EXCHANGING).update(
-            status=AuthorizationStatus.SUCCEEDED, code="", verifier="", finished_at=now
+            status=AuthorizationStatus.SUCCEEDED, code="", verifier="", finished_at=now, **came_of_it
         )
         if not ended:
             journal.close(attempt, AttemptState.FAILED, now, error="superseded")
             return
+        account.drop_older_questions(authorization, now)
         journal.apply(attempt, tokens, now, actor=actor_of(authorization))
 
 

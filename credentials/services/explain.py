@@ -13,6 +13,10 @@ class Explanation:
 
 
 AUTHORIZE_AGAIN = "Click Authorize to grant access again."
+TO_HAVE_IT_RENEWED = (
+    "To have it renewed by itself, let the resource issue a refresh token: often by the scope offline_access, or by "
+    "access_type=offline and prompt=consent under Authorization parameters."
+)
 CHECK_AND_AUTHORIZE = "Choose Edit, compare {what} with the resource's settings, and click Authorize again."
 
 EXPLANATIONS: dict[str, Explanation] = {
@@ -62,8 +66,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "no_refresh_token": Explanation(
         "The access token has expired",
         "the access token has expired and the resource issued no refresh token",
-        AUTHORIZE_AGAIN + " To have it renewed by itself, let the resource issue a refresh token: often by the scope "
-        "offline_access, or by access_type=offline and prompt=consent under Authorization parameters.",
+        f"{AUTHORIZE_AGAIN} {TO_HAVE_IT_RENEWED}",
     ),
     "not_authorized": Explanation(
         "Not authorized yet",
@@ -89,6 +92,22 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The answer came from another server",
         "the answer did not come from the authorization server that was asked",
         "Check the Auth URL. If it is right, tell your security team before you authorize again.",
+    ),
+    "account_in_question": Explanation(
+        "Which account is right?",
+        "another account than before was authorized, and nobody has said yet whether that is right",
+        "Look at both accounts and choose. Until then nothing is changed.",
+    ),
+    "another_account": Explanation(
+        "The new account was not taken",
+        "another account than before was authorized and was not accepted",
+        "Nothing needs to be done while the former account works. Otherwise click Authorize and sign in at the "
+        "resource as the former account.",
+    ),
+    "superseded": Explanation(
+        "A later authorization took its place",
+        "a later authorization took its place",
+        "Look at the credential: it says how it stands.",
     ),
     "network": Explanation(
         "The resource cannot be reached",

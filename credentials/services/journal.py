@@ -210,8 +210,16 @@ def lock(credential_id: UUID) -> tuple[Credential, OAuthToken]:
 def forget_older(token: OAuthToken, now: datetime) -> None:
     """End the attempts that the swap has overtaken: a sealed answer that nobody can apply is a secret too many."""
     TokenAttempt.objects.filter(token=token, generation__lt=token.generation, finished_at=None).exclude(
-        authorization__status=AuthorizationStatus.EXCHANGING
+        authorization__status__in=[AuthorizationStatus.EXCHANGING, AuthorizationStatus.ASKING]
     ).update(state=AttemptState.FAILED, error="superseded", answer="", finished_at=now)
+
+
+def drop_kept_aside(credential_id: UUID, now: datetime, *, but: Authorization | None = None) -> None:
+    """Erase the grants of another account about which somebody was asked: what has happened since answers that."""
+    asked = TokenAttempt.objects.filter(token_id=credential_id, authorization__status=AuthorizationStatus.ASKING)
+    asked.filter(finished_at=None).exclude(authorization=but).update(
+        state=AttemptState.FAILED, error="superseded", answer="", finished_at=now
+    )
 
 
 def asked_scope(credential: Credential) -> str:

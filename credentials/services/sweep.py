@@ -25,7 +25,7 @@ from credentials.models.authorization import AuthorizationStatus
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
-from credentials.services import challenges, deliveries, endings, mails, refresh, wake
+from credentials.services import account, challenges, deliveries, endings, mails, refresh, wake
 from credentials.services.authorize import give_up
 from credentials.services.lease import LEASE
 from organizations.audit import Actor
@@ -118,7 +118,7 @@ def spread(work: Work) -> None:
 
 def tidy() -> Tidied:
     """Everything that needs no call to anybody."""
-    abandoned = give_up_abandoned() + give_up_challenges()
+    abandoned = give_up_abandoned() + give_up_challenges() + drop_questions()
     expired, warned = end_expired(), endings.warn()
     return Tidied(abandoned=abandoned, expired=expired, deleted=delete_old(), warned=warned, mails=mails.gather())
 
@@ -141,6 +141,15 @@ def give_up_abandoned() -> int:
     return sum(
         give_up(authorization, "not_finished", "", expected=AuthorizationStatus.STARTED, actor=Actor.worker())
         for authorization in abandoned.select_related("credential__organization", "user")[:BATCH]
+    )
+
+
+def drop_questions() -> int:
+    """Grants of another account that nobody has accepted: the former account stays."""
+    asked = Authorization.objects.filter(status=AuthorizationStatus.ASKING, expires_at__lt=database_now())
+    return sum(
+        account.turn_down(authorization, actor=Actor.worker())
+        for authorization in asked.select_related("credential__organization", "user")[:BATCH]
     )
 
 

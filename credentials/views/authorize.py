@@ -8,17 +8,15 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from credentials.browser import NONCE_COOKIE, begin_authorization, nonce_of
 from credentials.models import Authorization, Credential
 from credentials.models.authorization import AuthorizationStatus
-from credentials.models.credential import Status
 from credentials.services import authorize as service
-from credentials.services import explain
-from credentials.types.base import Fact
 from credentials.types.registry import UnknownType
 from credentials.views.find import find_credential
+from credentials.views.granted import refresh_test_url, story
 from credentials.views.presentation import present
 from organizations.access import Access, in_organization, organizations_of
 from organizations.pages import SeeOther
@@ -72,7 +70,7 @@ def refused(request: HttpRequest, why: str, credential_id: UUID, *, status: int 
 
 
 @never_cache
-@require_GET
+@require_safe
 @in_organization(Action.SEE_CREDENTIALS)
 def progress(request: HttpRequest, access: Access, credential_id: UUID, authorization_id: UUID) -> HttpResponseBase:
     """How one authorization stands. It asks for itself again until it is over."""
@@ -81,13 +79,17 @@ def progress(request: HttpRequest, access: Access, credential_id: UUID, authoriz
     if authorization is None:
         raise Http404("There is no such authorization.")
     view = present(access, credential)
+    where = [access.organization.pk, credential.pk, authorization.pk]
     context = {
         "access": access,
         "credential": view,
         "authorization": story(authorization, credential),
+        "authorization_id": authorization.pk,
         "retry_url": view.authorize_url if view.can_manage else "",
         "edit_url": view.edit_url if view.can_manage else "",
         "detail_url": view.detail_url,
+        "decide_url": reverse("credentials:decide", args=where) if view.can_manage else "",
+        "refresh_url": refresh_test_url(credential) if view.can_manage else "",
     }
     response = render(request, "credentials/authorization.html", context)
     if authorization.is_over and NONCE_COOKIE in request.COOKIES and not has_open(access):
@@ -98,36 +100,3 @@ def progress(request: HttpRequest, access: Access, credential_id: UUID, authoriz
 def has_open(access: Access) -> bool:
     """Whether the person has another authorization under way, in another tab."""
     return Authorization.objects.filter(user=access.user, status=AuthorizationStatus.STARTED).exists()
-
-
-def story(authorization: Authorization, credential: Credential) -> dict[str, object]:
-    """What the progress page tells."""
-    if authorization.status == AuthorizationStatus.SUCCEEDED:
-        return {"state": "succeeded", "title": "Authorized", "facts": what_was_granted(credential)}
-    if authorization.status == AuthorizationStatus.FAILED:
-        explained = explain.explanation(authorization.error)
-        happened = explain.reason(authorization.error, authorization.error_description)
-        return {
-            "state": "failed",
-            "title": explained.title,
-            "message": f"{happened[:1].upper()}{happened[1:]}.",
-            "what_to_do": explained.remedy,
-            "still_works": credential.status == Status.ACTIVE,
-        }
-    if authorization.status == AuthorizationStatus.STARTED:
-        return {"state": "working", "title": "Waiting for the resource", "message": "Finish signing in there."}
-    return {"state": "working", "title": "Authorizing", "message": "The access token is being fetched."}
-
-
-def what_was_granted(credential: Credential) -> list[Fact]:
-    """Scope, end and renewal, said right after the exchange, while the person can still do something about it."""
-    token = getattr(credential, "token", None)
-    if token is None or not token.access_token:
-        return []
-    renews = (
-        "It renews itself." if token.refresh_at else "The resource issued no refresh token: it does not renew itself."
-    )
-    facts = [Fact("Scope granted", token.scope or "not said by the resource"), Fact("Renewal", renews)]
-    if credential.expires_at:
-        facts.append(Fact("Access ends", f"{credential.expires_at:%Y-%m-%d %H:%M:%S} UTC"))
-    return facts

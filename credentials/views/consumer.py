@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from credentials.crypto.envelope import Unsealable
 from credentials.models import ConsumerChallenge
@@ -83,7 +83,7 @@ def callback(request: HttpRequest, number: str) -> HttpResponseBase:
 
 
 @never_cache
-@require_GET
+@require_safe
 def result(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     """How it went, for the browser that started it. It asks for itself again until it is over."""
     challenge = service.of_browser(challenge_id, nonce_of(request))

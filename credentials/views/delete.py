@@ -20,7 +20,7 @@ from organizations.policies import Action
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @in_organization(Action.MANAGE_CREDENTIALS)
 def delete_page(request: HttpRequest, access: Access, credential_id: UUID) -> HttpResponseBase:
     credential = find_credential(access, credential_id)

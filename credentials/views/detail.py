@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from credentials.models import Credential
 from credentials.services import explain
@@ -16,7 +16,8 @@ from credentials.services.addresses import shown_redirect_uri
 from credentials.services.delete import domain_usages, usages
 from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
-from credentials.views.presentation import missing_identity_provider, present, problem_of
+from credentials.views.granted import refresh_test_url
+from credentials.views.presentation import missing_identity_provider, present, problem_of, question_about
 from organizations.access import Access, in_organization
 from organizations.models import AuditEntry
 from organizations.policies import Action
@@ -34,6 +35,8 @@ WORDS = {
     "authorization.started": "Authorization started",
     "authorization.received": "Consent given at the resource",
     "authorization.failed": "Authorization failed",
+    "authorization.another_account": "Another account than before was authorized",
+    "authorization.account_accepted": "The new account was accepted",
     "token.obtained": "Access token obtained",
     "token.refreshed": "Access token renewed",
     "token.refresh_failed": "Renewing the access token failed",
@@ -64,7 +67,7 @@ class Event:
 
 
 @never_cache
-@require_GET
+@require_safe
 @in_organization(Action.SEE_CREDENTIALS)
 def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpResponse:
     credential = find_credential(access, credential_id)
@@ -73,7 +76,9 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
     context = {
         "access": access,
         "credential": view,
-        "problem": problem_of(credential, view) or missing_identity_provider(access, credential),
+        "problem": question_about(credential)
+        or problem_of(credential, view)
+        or missing_identity_provider(access, credential),
         "redirect_uri": uri_of(credential),
         "usages": used_by,
         "activity": [event(entry) for entry in history(credential)],
@@ -82,6 +87,7 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         "edit_url": view.edit_url,
         "delete_url": view.delete_url,
         "authorize_url": view.authorize_url,
+        "refresh_url": refresh_test_url(credential),
     }
     return render(request, "credentials/detail.html", context)
 

@@ -8,7 +8,7 @@ from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from credentials.models import Credential, Domain
 from credentials.services import attach, domains
@@ -86,7 +86,7 @@ def find_domain(access: Access, domain_id: UUID) -> Domain:
     return domain
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_INTEGRATIONS)
 def listing(request: HttpRequest, access: Access) -> HttpResponse:
     rows = Domain.objects.filter(organization=access.organization).select_related("credential__token")
@@ -147,7 +147,7 @@ def delete(request: HttpRequest, access: Access, domain_id: UUID) -> HttpRespons
     return show_form(request, access, form, page)
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_INTEGRATIONS)
 def detail(request: HttpRequest, access: Access, domain_id: UUID) -> HttpResponse:
     domain = find_domain(access, domain_id)

@@ -44,7 +44,7 @@ def form_for(credential: Credential) -> type[forms.Form]:
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @in_organization(Action.MANAGE_CREDENTIALS)
 def edit_page(request: HttpRequest, access: Access, credential_id: UUID) -> HttpResponseBase:
     credential = find_credential(access, credential_id)

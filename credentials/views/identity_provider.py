@@ -24,7 +24,7 @@ FILLED_IN = "Filled in from the issuer's metadata. Look it over, then save."
 
 @never_cache
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def identity_provider(request: HttpRequest, number: str) -> HttpResponseBase:
     """For administrators of any organization of the account."""
     try:

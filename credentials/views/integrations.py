@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from credentials import runtime
 from credentials.models import ApiIntegration
@@ -81,7 +81,7 @@ def find_integration(access: Access, integration_id: UUID) -> ApiIntegration:
     return integration
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_INTEGRATIONS)
 def listing(request: HttpRequest, access: Access) -> HttpResponse:
     rows = (
@@ -168,7 +168,7 @@ def delete(request: HttpRequest, access: Access, integration_id: UUID) -> HttpRe
 
 
 @never_cache
-@require_GET
+@require_safe
 @in_organization(Action.SEE_INTEGRATIONS)
 def detail(request: HttpRequest, access: Access, integration_id: UUID) -> HttpResponse:
     integration = find_integration(access, integration_id)

@@ -6,7 +6,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from credentials.models.credential import Status
 from credentials.services.listing import EXPIRING, Page, Query, page
@@ -52,7 +52,7 @@ class Filters(forms.Form):
         )
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_CREDENTIALS)
 def listing(request: HttpRequest, access: Access) -> HttpResponse:
     filters = Filters(request.GET or {"sort": "name"})

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from credentials.models import Credential, OAuthToken
 from credentials.models.credential import Status
-from credentials.services import attach, explain
+from credentials.services import account, attach, explain
 from credentials.services.identity_provider import is_missing
 from credentials.types.base import Fact
 from credentials.types.registry import UnknownType, room
@@ -176,6 +176,24 @@ def problem_of(credential: Credential, view: CredentialView) -> Problem | None:
         action_label="Authorize" if view.authorize_url else "Edit",
         action_url=view.authorize_url or view.edit_url,
         method="post" if view.authorize_url else "get",
+    )
+
+
+def question_about(credential: Credential) -> Problem | None:
+    """Another account was authorized than before: where a person says which is right."""
+    asking = account.question_of(credential)
+    if asking is None:
+        return None
+    explained = explain.explanation(account.IN_QUESTION)
+    works = " The former account goes on working." if credential.status == Status.ACTIVE else ""
+    return Problem(
+        title=explained.title,
+        what_happened=f"{explained.happened[:1].upper()}{explained.happened[1:]}.{works}",
+        what_to_do=explained.remedy,
+        action_label="Look at both accounts",
+        action_url=reverse("credentials:authorization", args=[credential.organization_id, credential.pk, asking.pk]),
+        method="get",
+        tone="warn",
     )
 
 

@@ -30,17 +30,17 @@ STEP_URL = "credentials:add-step"
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @in_organization(Action.MANAGE_CREDENTIALS)
 def first(request: HttpRequest, access: Access) -> HttpResponseBase:
     """The first step of a new draft."""
-    if request.method == "GET":
+    if request.method != "POST":
         return show(request, access, None, FIRST, BasicsForm())
     return take(request, access, drafts.begin(access), FIRST)
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @in_organization(Action.MANAGE_CREDENTIALS)
 def step(request: HttpRequest, access: Access, draft_id: UUID, slug: str) -> HttpResponseBase:
     """A step of a draft that has been begun."""

@@ -106,7 +106,7 @@ def test_a_token_in_the_address_is_refused_even_if_it_is_right(bot: Caller, name
 
 @pytest.mark.parametrize(
     "path",
-    ["", "nothing", "credentials/", "credentials/not-a-uuid", f"credentials/{UUID(int=7)}/tokens", "docs", "a/b/c"],
+    ["", "nothing", "credentials/", "credentials/not-a-uuid", f"credentials/{UUID(int=7)}/tokens", "docs/", "a/b/c"],
 )
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
 def test_an_unknown_path_is_answered_in_json(bot: Caller, path: str, method: str) -> None:
@@ -117,8 +117,8 @@ def test_an_unknown_path_is_answered_in_json(bot: Caller, path: str, method: str
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("post", "credentials", "GET"),
-        ("delete", f"credentials/{UUID(int=7)}", "GET"),
+        ("post", "credentials", "GET, HEAD"),
+        ("delete", f"credentials/{UUID(int=7)}", "GET, HEAD"),
         ("get", f"credentials/{UUID(int=7)}/token", "POST"),
         ("put", A_CALL, "POST"),
         ("options", A_CALL, "POST"),
@@ -128,6 +128,15 @@ def test_a_wrong_method_is_answered_in_json(bot: Caller, method: str, path: str,
     answer = getattr(bot.client, method)(f"/api/v1/{path}", headers={"Authorization": f"Bearer {bot.token}"})
     assert allowed in assert_refused(answer, 405, "method_not_allowed")
     assert answer["Allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["credentials", f"credentials/{UUID(int=7)}", "openapi.json", "nothing"])
+def test_head_is_answered_where_get_is(bot: Caller, path: str) -> None:
+    headers = {"Authorization": f"Bearer {bot.token}"}
+    asked, wanted = (getattr(bot.client, each)(f"/api/v1/{path}", headers=headers) for each in ("head", "get"))
+    assert (asked.status_code, asked["Content-Type"]) == (wanted.status_code, wanted["Content-Type"])
+    assert asked.content == b""
+    assert wanted.content
 
 
 @pytest.mark.parametrize(
@@ -221,7 +230,7 @@ def test_openapi_describes_every_call_and_needs_no_token(client: Client) -> None
     for calls in described["paths"].values():
         for call in calls.values():
             assert call["security"] == [{"ServiceTokenAuthentication": []}]
-            assert {"200", "401", "422"} <= call["responses"].keys()
+            assert {"200", "400", "401", "500", "503"} <= call["responses"].keys()
     assert described["components"]["securitySchemes"]["ServiceTokenAuthentication"]["scheme"] == "bearer"
 
 

@@ -23,7 +23,7 @@ def at_sandbox(cast: Cast, sandbox: Sandbox, settings: Settings) -> Callable[...
     def make(**entered: object) -> Credential:
         credential = new_credential(cast, sandbox.token_url, auth_url=sandbox.authorization_url)
         uri = authorize(window(cast.bob), credential).query["redirect_uri"]
-        application = sandbox.register_application(redirect_uri=uri)
+        application = sandbox.register_application(redirect_uri=uri, id_tokens="openid" in str(entered.get("scope")))
         Authorization.objects.all().delete()
         credential.payload = {**credential.payload, "client_id": application.client_id, **entered}
         credential.seal("secrets", {"client_secret": application.client_secret})
@@ -100,3 +100,24 @@ def test_the_sandbox_sends_nobody_to_a_redirect_uri_that_was_not_registered(
     swapped = Sent(sent.location.replace(str(mine.pk), str(other.pk)), sent.query)
     with pytest.raises(AssertionError):
         sandbox.consent(swapped.location)
+
+
+def test_another_account_at_the_sandbox_is_noticed_and_asked_about(
+    cast: Cast, sandbox: Sandbox, at_sandbox: Callable[..., Credential]
+) -> None:
+    credential = at_sandbox(scope="read offline openid")
+    bob = window(cast.bob)
+    for username in (sandbox.username, sandbox.other_username):
+        session = sandbox.sign_in(username)
+        answer = bob.get(sandbox.consent(authorize(bob, credential).location, session=session))
+        work()
+        page = words(bob.get(answer["Location"]))
+    assert "Former account sandy (subject" in page
+    assert "New account dusty (subject" in page
+    former_token = token_of(credential).unseal("access_token")
+    asked = Authorization.objects.get(account_name=sandbox.other_username)
+    bob.post(url("decide", credential, asked.pk), {"choice": "use"})
+    assert token_of(credential).unseal("access_token") != former_token
+    tested = bob.post(url("test-refresh", credential), {"authorization": str(asked.pk)}, follow=True)
+    assert "The refresh passed" in words(tested)
+    assert "It replaced the refresh token as well." in words(tested)

@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 import requests
 
-from botaccounts.sandbox import SAMPLE_PASSWORD, SAMPLE_USERNAME
+from botaccounts.sandbox import OTHER_USERNAME, SAMPLE_PASSWORD, SAMPLE_USERNAME
 from botaccounts.sandbox.ledger import Stats, read_stats
 from tests.support.environment import scratch_environment
 from tests.support.processes import ROOT, Server, answers, free_port
@@ -33,6 +33,7 @@ class Sandbox:
     """A running sandbox resource. Its person signs in with `username` and `password`."""
 
     username = SAMPLE_USERNAME
+    other_username = OTHER_USERNAME
     password = SAMPLE_PASSWORD
 
     def __init__(self, folder: Path, access_token_seconds: int) -> None:
@@ -100,12 +101,12 @@ class Sandbox:
         """What reached the token endpoint and what is alive, in all or for one application."""
         return read_stats(self.database, client_id)
 
-    def sign_in(self) -> requests.Session:
-        """A browser-less session of the sample person."""
+    def sign_in(self, username: str = SAMPLE_USERNAME) -> requests.Session:
+        """A browser-less session of a sample person."""
         session = requests.Session()
         login = f"{self.url}/accounts/login/"
         form = {
-            "username": self.username,
+            "username": username,
             "password": self.password,
             **hidden_fields(session.get(login, timeout=10).text),
         }
