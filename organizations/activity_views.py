@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from organizations import activity as log
 from organizations import audit
@@ -19,7 +19,7 @@ from organizations.pages import PAGE_SIZE
 from organizations.policies import Action
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_ACTIVITY)
 def activity(request: HttpRequest, access: Access) -> HttpResponse:
     """Who did what, newest first; the filter and the place are in the address."""
@@ -38,7 +38,7 @@ def activity(request: HttpRequest, access: Access) -> HttpResponse:
     return render(request, "organizations/activity.html", context)
 
 
-@require_GET
+@require_safe
 @never_cache
 @in_organization(Action.SEE_ACTIVITY)
 def export(request: HttpRequest, access: Access, form: str) -> HttpResponseBase:

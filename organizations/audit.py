@@ -26,7 +26,7 @@ from organizations.chain import entry_hash
 from organizations.entries import Actor, NewEntry, cleaned
 from organizations.models import SYSTEM_CHAIN, AuditChain, AuditEntry, Organization
 
-__all__ = ["Actor", "NewEntry", "entry_hash", "newest_before", "record", "record_many", "recorded", "verify"]
+__all__ = ["Actor", "NewEntry", "entry_hash", "record", "record_many", "recorded", "verify"]
 
 BATCH = 1000
 

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from organizations import invitations, services
 from organizations.access import Access, in_organization
@@ -25,7 +25,7 @@ from organizations.pages import (
 from organizations.policies import Action
 
 
-@require_GET
+@require_safe
 @in_organization(Action.SEE_MEMBERS)
 def members(request: HttpRequest, access: Access) -> HttpResponse:
     """Who belongs to the organization, with which role."""

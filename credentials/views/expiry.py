@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from credentials.models import Ending
 from credentials.models.ending import Mend
@@ -89,7 +89,7 @@ class Filters(forms.Form):
 
 
 @never_cache
-@require_GET
+@require_safe
 @in_organization(Action.SEE_CREDENTIALS)
 def expiry(request: HttpRequest, access: Access) -> HttpResponse:
     filters = Filters(request.GET or {"sort": "soonest"})
