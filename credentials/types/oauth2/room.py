@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 
 from credentials.oauth import client as oauth
 from credentials.oauth.client import Client, RawAnswer, Transport
+from credentials.outbound import origin
 from credentials.types.base import Fact, Material, Step, TokenLifeCycle, Values
 from credentials.types.bearer import CarriesToken
 from credentials.types.oauth2.forms import BASIC, BODY, parse_parameters
@@ -41,11 +41,6 @@ def client_of(material: Material) -> Client:
         authentication="body" if payload.get("client_authentication") == BODY else "basic",
         scope=payload.get("scope", ""),
     )
-
-
-def origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 class OAuth2LifeCycle(TokenLifeCycle):
