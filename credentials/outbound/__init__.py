@@ -1,6 +1,7 @@
 """The one way out: every request to an address that somebody typed goes through here.
 
-`guarded_session` for whoever needs a session, `GuardedAdapter` for whoever brings one; `check_url` and `origin` for forms.
+`guarded_session` for whoever needs a session, `GuardedAdapter` for whoever brings one, `check_url` for forms, and
+`origin` to tell two places apart.
 """
 
 from credentials.outbound.adapter import (

@@ -111,7 +111,7 @@ def story(authorization: Authorization, credential: Credential) -> dict[str, obj
             "state": "failed",
             "title": explained.title,
             "message": f"{happened[:1].upper()}{happened[1:]}.",
-            "what_to_do": explained.remedy,
+            "what_to_do": explained.by_hand or explained.remedy,
             "still_works": credential.status == Status.ACTIVE,
         }
     if authorization.status == AuthorizationStatus.STARTED:
