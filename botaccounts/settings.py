@@ -32,7 +32,8 @@ OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 
 _public = urlsplit(PUBLIC_URL)
 SERVED_OVER_TLS = _public.scheme == "https"
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_public.hostname or "127.0.0.1"])
+_name = _public.hostname or "127.0.0.1"
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[f"[{_name}]" if ":" in _name else _name])
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 
 INSTALLED_APPS = [

@@ -143,7 +143,7 @@ def test_manage_py_in_another_terminal_means_the_running_one(checkout: Checkout,
 
 def test_a_second_start_keeps_keys_people_and_data_and_is_the_only_one(checkout: Checkout, first_run: str) -> None:
     env_before = (checkout.folder / ".env").read_text()
-    server = checkout.server().start()
+    server = checkout.server(HOST="localhost").start()
 
     assert checkout.demo()["organization_id"] == checkout.first_demo["organization_id"]
     alice = checkout.first_demo["users"][0]
@@ -249,6 +249,31 @@ def test_only_the_sandbox_is_let_through_and_what_somebody_set_wins() -> None:
     assert chosen["PUBLIC_URL"] == "https://bots.example.com"
     assert set(chosen["ALLOWED_HOSTS"].split(",")) == {"bots.example.com", "127.0.0.1", "localhost"}
     assert "ALLOWED_HOSTS" not in defaults(place, {"ALLOWED_HOSTS": "bots.example.com"})
+
+
+def test_a_name_to_listen_at_becomes_an_address_and_stays_the_public_name() -> None:
+    place = choose_place({"HOST": "localhost", "PORT": str(free_port())})
+    assert place.address == "127.0.0.1"
+    assert defaults(place, {})["PUBLIC_URL"] == f"http://localhost:{place.port}"
+
+
+def test_an_ipv6_address_stands_in_brackets_among_the_names_that_it_answers_to() -> None:
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("This machine has no IPv6.")
+    place = choose_place({"HOST": "::1", "PORT": str(free_port())})
+    chosen = defaults(place, {})
+    assert (place.address, chosen["PUBLIC_URL"]) == ("::1", f"http://[::1]:{place.port}")
+    assert "[::1]" in chosen["ALLOWED_HOSTS"].split(",")
+
+
+def test_a_name_that_nobody_has_is_no_place_to_listen(checkout: Checkout) -> None:
+    done = checkout.try_to_start(HOST="no-such-host.invalid")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "HOST is 'no-such-host.invalid'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_on_every_address_it_answers_to_names_of_this_machine_only() -> None:

@@ -94,7 +94,7 @@ def _prepare() -> str:
 
 def _commands(place: Place, var: Path) -> dict[str, list[str]]:
     """Web server, worker, beat and sandbox."""
-    granian = ["granian", "--interface", "wsgi", "--host", place.host, "--port", str(place.port), "--workers", "1"]
+    granian = ["granian", "--interface", "wsgi", "--host", place.address, "--port", str(place.port), "--workers", "1"]
     granian += ["--blocking-threads", "16", "--no-ws", "--workers-kill-timeout", "3", "--log-level", "error"]
     worker = [
         "celery",

@@ -11,9 +11,10 @@ from botaccounts.embedded import CannotStartError
 
 @dataclass(frozen=True)
 class Place:
-    """Where web server and sandbox listen."""
+    """Where web server and sandbox listen. `address` is what `host` stands for: the web server takes no names."""
 
     host: str
+    address: str
     port: int
     sandbox_port: int
 
@@ -33,15 +34,15 @@ class Place:
 
     @property
     def default_public_url(self) -> str:
-        host = f"[{self.reachable_host}]" if ":" in self.reachable_host else self.reachable_host
-        return f"http://{host}:{self.port}"
+        return f"http://{_in_url(self.reachable_host)}:{self.port}"
 
 
 def choose_place(variables: Mapping[str, str]) -> Place:
-    """Where to listen: HOST, PORT, SANDBOX_PORT. Raises CannotStartError where a port is no port or is taken."""
+    """Where to listen: HOST, PORT, SANDBOX_PORT. Raises CannotStartError for a host or a port that cannot be used."""
     host = variables.get("HOST") or "127.0.0.1"
     port = _port(variables, "PORT", 8000)
-    _require_free(host, port, "PORT")
+    address = _address_of(host)
+    _require_free(address, port, "PORT")
     if variables.get("SANDBOX_PORT"):
         sandbox_port = _port(variables, "SANDBOX_PORT", 0)
         _require_free("127.0.0.1", sandbox_port, "SANDBOX_PORT")
@@ -50,7 +51,22 @@ def choose_place(variables: Mapping[str, str]) -> Place:
         if sandbox_port > 65535 or _bind_problem("127.0.0.1", sandbox_port):
             sandbox_port = _free_port()
             sys.stdout.write(f"Port {port + 1} is taken; the sandbox resource uses {sandbox_port} this time.\n")
-    return Place(host, port, sandbox_port)
+    return Place(host, address, port, sandbox_port)
+
+
+def _address_of(host: str) -> str:
+    """The address that a name stands for, an IPv4 one where it has both: `localhost` is 127.0.0.1 to most programs."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        raise CannotStartError(f"HOST is {host!r}, which is no address and no name of this machine.") from None
+    families = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
+    return str(families[0][4][0])
+
+
+def _in_url(host: str) -> str:
+    """As it stands in a URL and in the Host header of a request: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _port(variables: Mapping[str, str], name: str, default: int) -> int:
@@ -98,7 +114,7 @@ def defaults(place: Place, variables: Mapping[str, str]) -> dict[str, str]:
     chosen = {name: variables.get(name, value) for name, value in ours.items()}
     if "ALLOWED_HOSTS" not in variables:
         # Answer to this machine's own names, and to no other name that somebody points here.
-        names = {urlsplit(chosen["PUBLIC_URL"]).hostname or "", "127.0.0.1", "localhost"}
+        names = {_in_url(urlsplit(chosen["PUBLIC_URL"]).hostname or ""), "127.0.0.1", "localhost"}
         names |= _names_of_this_machine() if place.is_everywhere else set()
         chosen["ALLOWED_HOSTS"] = ",".join(sorted(names - {""}))
     return chosen

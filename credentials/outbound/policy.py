@@ -2,6 +2,7 @@
 
 import functools
 import ipaddress
+import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -107,6 +108,20 @@ def is_named(url: str) -> bool:
     """Tell whether OUTBOUND_ALLOW names the host and port of ``url``, which `check_url` has accepted."""
     parts = urlsplit(url)
     return configured().names(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def origin(url: str) -> str:
+    """``scheme://host:port`` of ``url``, which `check_url` has accepted: equal texts lead to the same place.
+
+    Only ASCII letters lose their case. Of others two spellings can be two hosts, and then they must not look like one:
+    Python's lower case of the Greek capital sigma depends on what follows it, that of IDNA does not.
+    """
+    parts = urlsplit(url)
+    typed = parts.netloc.removesuffix(":")
+    host = typed if parts.port is None else typed.rpartition(":")[0]
+    lowered = host.translate({ord(letter): letter.lower() for letter in string.ascii_uppercase})
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{lowered.rstrip('.')}:{port}"
 
 
 def screen(host: str, port: int, addresses: Sequence[str], allowance: Allowance) -> None:

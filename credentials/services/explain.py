@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Explanation:
-    """`happened` is a clause that follows "Needs authorization: "; `remedy` says what a person does next."""
+    """`happened` is a clause that follows "Needs authorization: "; `remedy` says what a person does next.
+
+    `by_hand` says it where nothing is tried again by itself: a code is exchanged once. Empty where that is the same.
+    """
 
     title: str
     happened: str
     remedy: str
+    by_hand: str = ""
 
 
 AUTHORIZE_AGAIN = "Click Authorize to grant access again."
@@ -17,6 +21,7 @@ TO_HAVE_IT_RENEWED = (
     "To have it renewed by itself, let the resource issue a refresh token: often by the scope offline_access, or by "
     "access_type=offline and prompt=consent under Authorization parameters."
 )
+TRY_AGAIN = "Click Authorize to try again; ask the resource's operator if it goes on."
 CHECK_AND_AUTHORIZE = "Choose Edit, compare {what} with the resource's settings, and click Authorize again."
 
 EXPLANATIONS: dict[str, Explanation] = {
@@ -113,6 +118,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The resource cannot be reached",
         "the resource could not be reached",
         "Check the address. If it is right, nothing needs to be done: it is tried again.",
+        "Check the Token URL, and click Authorize to try again.",
     ),
     "tls": Explanation(
         "The resource's certificate is not trusted",
@@ -123,6 +129,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The resource did not answer in time",
         "the resource did not answer in time",
         "Nothing needs to be done while it is tried again; ask the resource's operator if it goes on.",
+        TRY_AGAIN,
     ),
     "blocked": Explanation(
         "The address is not allowed",
@@ -143,6 +150,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The resource has a problem",
         "the resource reported a problem of its own",
         "Nothing needs to be done while it is tried again; ask the resource's operator if it goes on.",
+        TRY_AGAIN,
     ),
     "certificate_expired": Explanation(
         "The key certificate has ended",

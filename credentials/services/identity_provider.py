@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
@@ -10,7 +9,7 @@ from credentials.models import ConsumerChallenge, ConsumerIdentityProvider, Cons
 from credentials.models.challenge import ChallengeStatus
 from credentials.oauth.client import Client
 from credentials.oauth.issuer import IssuerMetadata, ask_issuer
-from credentials.outbound import GuardedAdapter
+from credentials.outbound import GuardedAdapter, origin
 from credentials.services import notices
 from credentials.services.edit import EditedMeanwhile, SecretsNeeded
 from credentials.types.registry import UnknownType, room
@@ -136,11 +135,6 @@ def save(access: Access, *, version: int, entered: Mapping[str, Any]) -> Consume
 def leads_elsewhere(before: ConsumerIdentityProvider, entered: Mapping[str, Any]) -> bool:
     """Whether an endpoint is on another `scheme://host:port` than before."""
     return any(entered[name] and origin(entered[name]) != origin(getattr(before, name)) for name in ENDPOINTS)
-
-
-def origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def forget_consumers(account: Account) -> int:

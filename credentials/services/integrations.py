@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -130,10 +129,8 @@ def delete(by: By, integration: ApiIntegration) -> None:
 
 
 def origin(url: str) -> str:
-    """`scheme://host:port` of an integration's URL, written in one way only."""
-    parts = urlsplit(variables.check_url_template(url))
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}:{port}"
+    """`scheme://host:port` of an integration's URL, written in one way only. Raises `ValueError`."""
+    return outbound.origin(variables.check_url_template(url))
 
 
 def _require_confirmation(by: By, stored: ApiIntegration, definition: Definition, confirmed_origin: str) -> None:

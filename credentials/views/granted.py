@@ -48,7 +48,7 @@ def story(authorization: Authorization, credential: Credential) -> Story:
                 "failed",
                 explained.title,
                 f"{happened[:1].upper()}{happened[1:]}.",
-                explained.remedy,
+                explained.by_hand or explained.remedy,
                 still_works=credential.status == Status.ACTIVE,
             )
         case AuthorizationStatus.STARTED:

@@ -169,10 +169,12 @@ def problem_of(credential: Credential, view: CredentialView) -> Problem | None:
         return None
     explained = explain.explanation(credential.status_code)
     happened = credential.status_reason or explained.happened
+    token: OAuthToken | None = getattr(credential, "token", None)
+    is_tried_again = token is not None and token.refresh_at is not None
     return Problem(
         title=explained.title,
         what_happened=f"{happened[:1].upper()}{happened[1:]}.",
-        what_to_do=explained.remedy,
+        what_to_do=explained.remedy if is_tried_again else explained.by_hand or explained.remedy,
         action_label="Authorize" if view.authorize_url else "Edit",
         action_url=view.authorize_url or view.edit_url,
         method="post" if view.authorize_url else "get",

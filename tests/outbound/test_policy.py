@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.conf import LazySettings
 
-from credentials.outbound import Allowance, Blocked, check_url, guarded_session, parse_allow
+from credentials.outbound import Allowance, Blocked, check_url, guarded_session, origin, parse_allow
 from credentials.outbound.policy import is_public, screen
 from tests.support.lying_server import Answer, LyingServer
 
@@ -267,6 +267,36 @@ def test_a_url_that_may_not_be_called_is_refused_in_one_sentence(url: str, sente
 )
 def test_an_https_url_and_an_allowed_http_url_pass(url: str) -> None:
     check_url(url, allowance=parse_allow(["idp.internal:8080"]))
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("https://Example.COM/a", "https://example.com:443"),
+        ("https://example.com.:443/b?c", "https://example.com:443"),
+        ("https://example.com:", "https://example.com:443"),
+        ("HTTP://example.com", "http://example.com:80"),
+        ("https://[2606:4700::AB]/", "https://[2606:4700::ab]:443"),
+        ("https://[2606:4700::ab]:8443/", "https://[2606:4700::ab]:8443"),
+    ],
+)
+def test_an_origin_is_written_in_one_way(url: str, where: str) -> None:
+    assert origin(url) == where
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://example.com", "http://example.com"),
+        ("https://example.com", "https://example.com:8443"),
+        ("https://example.com", "https://example.com.evil.example"),
+        # Python writes both in the same small letters; they are two names in the DNS.
+        ("https://ΑΣ-5.example", "https://ας-5.example"),
+        ("https://straße.example", "https://strasse.example"),
+    ],
+)
+def test_two_places_have_two_origins(one: str, other: str) -> None:
+    assert origin(one) != origin(other)
 
 
 def test_checking_a_url_looks_up_no_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,6 +198,18 @@ def test_a_new_host_demands_the_secret_again_and_nothing_is_saved(
     assert access_token_of(authorized) == "at-1"
 
 
+def test_a_host_that_only_looks_the_same_in_small_letters_is_a_new_one(cast: Cast) -> None:
+    credential = new_credential(cast, "https://ας-5.example/token")
+    with pytest.raises(SecretsNeeded):
+        save(cast, credential, token_url="https://ΑΣ-5.example/token")
+
+
+def test_the_same_host_in_other_words_does_not_demand_it(cast: Cast) -> None:
+    credential = new_credential(cast, "https://as.example.com/token")
+    saved = save(cast, credential, token_url="https://AS.example.com:443/token")
+    assert saved.open_secrets() == {"client_secret": "a client secret"}
+
+
 def test_a_new_host_with_the_secret_entered_again_is_saved(cast: Cast, authorized: Credential) -> None:
     saved = save(cast, authorized, token_url="https://new.example/token", client_secret="entered again")
     assert saved.payload["token_url"] == "https://new.example/token"

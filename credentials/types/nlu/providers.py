@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from credentials.oauth.client import RawAnswer, Transport
 from credentials.types.base import Fact, UsableToken, Values
@@ -53,8 +52,3 @@ class Provider(ABC):
 
     def project_id(self, payload: Values) -> str | None:
         return None
-
-
-def origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()

@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from credentials.oauth.client import Client, RawAnswer, Transport
+from credentials.outbound import origin
 from credentials.types.base import (
     CredentialType,
     Decorator,
@@ -20,7 +21,7 @@ from credentials.types.base import (
 )
 from credentials.types.nlu import document
 from credentials.types.nlu.forms import NluForm
-from credentials.types.nlu.providers import Provider, origin
+from credentials.types.nlu.providers import Provider
 from credentials.types.nlu.table import PROVIDERS
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 
 from credentials.oauth import client as oauth
 from credentials.oauth.client import Client, RawAnswer, Transport
+from credentials.outbound import origin
 from credentials.types.base import Fact, Material, Step, TokenLifeCycle, Values
 from credentials.types.bearer import CarriesToken
 from credentials.types.ending import Ends
@@ -44,11 +44,6 @@ def client_of(material: Material) -> Client:
         authentication="body" if payload.get("client_authentication") == BODY else "basic",
         scope=payload.get("scope", ""),
     )
-
-
-def origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 class OAuth2LifeCycle(TokenLifeCycle):
