@@ -1,5 +1,11 @@
-"""What an error report may say: the exception's type, message and place, and nothing that anybody sent."""
+"""What an error report may say: the exception's type, message and place, and nothing that anybody sent.
 
+And what a line of the log may not: Django names the path of every request that it refuses, and the path of a consumer's
+link is the link.
+"""
+
+import logging
+import re
 from collections.abc import ItemsView
 
 from django.http import HttpRequest
@@ -26,3 +32,15 @@ class SilentReporterFilter(SafeExceptionReporterFilter):
 
     def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: object) -> ItemsView[str, object]:
         return {}.items()
+
+
+class WithoutLinks(logging.Filter):
+    """Takes the handle out of the path of a consumer's link, and lets every record pass."""
+
+    LINK = re.compile(r"(/consumer/)[A-Za-z0-9_-]{20,}")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        if self.LINK.search(said):
+            record.msg, record.args = self.LINK.sub(r"\1[hidden]", said), ()
+        return True

@@ -98,8 +98,12 @@ def settle(challenge: ConsumerChallenge) -> None:
     if not challenge.answer:
         return
     raw = RawAnswer.from_json(cast(dict[str, Any], challenge.unseal("answer")))
-    secrets = [str(value) for value in (challenge.unseal("code"), challenge.unseal("verifier")) if value]
-    tokens = answer.parse(raw, secrets=secrets)
+    sent = (
+        challenge.unseal("code"),
+        challenge.unseal("verifier"),
+        client_of(required(challenge.account_id)).client_secret,
+    )
+    tokens = answer.parse(raw, secrets=[str(value) for value in sent if value])
     subject = who(challenge, tokens)
     if challenge.subject and subject != challenge.subject:
         fail(challenge, "wrong_subject" if subject else "subject_unknown")

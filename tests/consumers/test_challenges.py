@@ -1,5 +1,7 @@
 """A consumer is asked to sign in during a conversation: from the bot's call to the token of this one conversation."""
 
+import io
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -256,6 +258,17 @@ def test_a_link_ends_after_half_an_hour(bot: Caller, credential: Credential) -> 
     assert ConsumerChallenge.objects.get().error == "expired"
 
 
+def test_a_refused_link_is_not_in_the_log(bot: Caller, credential: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django names the path of what it refuses; the handle of this one can still be used."""
+    link = urlsplit(ask(bot, credential)["url"]).path
+    console = next(handler for handler in logging.getLogger().handlers if handler.get_name() == "console")
+    written = io.StringIO()
+    monkeypatch.setattr(console, "stream", written)
+    assert Client(enforce_csrf_checks=True).post(link).status_code == 403
+    assert "Forbidden (CSRF cookie not set.): /consumer/[hidden]/" in written.getvalue()
+    assert link not in written.getvalue()
+
+
 def test_an_unknown_link_leads_nowhere(client: Client) -> None:
     assert client.get(f"/consumer/{'a' * 43}/").status_code == 400
     assert client.post(f"/consumer/{'a' * 43}/").status_code == 400
@@ -464,11 +477,12 @@ def test_a_provider_that_refuses_the_code_is_quoted_without_it(
 ) -> None:
     asked = ask(bot, credential)
     press(asked["url"]).come_back()
-    token_server.on("/token", error_answer("invalid_grant", "canary-code was used"))
+    token_server.on("/token", error_answer("invalid_grant", f"canary-code of {CLIENT_SECRET} was used"))
     work()
     told = bot.get(f"challenges/{asked['id']}").json()
     assert (told["status"], told["error"]) == ("failed", "invalid_grant")
     assert "canary" not in told["reason"]
+    assert "canary" not in ConsumerChallenge.objects.get().error_description
 
 
 def test_a_later_sign_in_takes_the_place_of_an_earlier_one(

@@ -8,6 +8,8 @@ from tests.security.haunting import AWKWARD, FAILURES, Haunted
 from tests.support.journeys import Visitor, bot_token
 from tests.support.lying_server import Recorded, json_answer, token_answer
 from tests.support.nlu import google_json, pem, service_account_key, watson_json, watson_pair_json
+from tests.support.pki import issue
+from tests.types.mutual_samples import pkcs12_of
 
 Fields = dict[str, str]
 
@@ -15,6 +17,7 @@ Fields = dict[str, str]
 def haunt_other_types(haunted: Haunted, bob: Visitor) -> None:
     hand_out(haunted, bob, "basic_authentication", basic(haunted), {"user_name": "a:b"})
     hand_out(haunted, bob, "access_token", access_token(haunted), {"token_type": "no type"})
+    show_certificates(haunted, bob)
     haunted.cage.keep("line of a private key", pem(service_account_key()).splitlines()[7])
     train(haunted, bob, google(haunted))
     train(haunted, bob, watson(haunted))
@@ -28,6 +31,47 @@ def basic(haunted: Haunted) -> Fields:
 
 def access_token(haunted: Haunted) -> Fields:
     return {"access_token": haunted.cage.new("typed access token"), "token_type": "Bearer"}
+
+
+def show_certificates(haunted: Haunted, bob: Visitor) -> None:
+    """Uploads that are refused, one that is looked at and saved, an edit, and calls that come to nothing."""
+    client, password = issue("bot.example.com"), haunted.cage.new("keystore password", around="{}+ü/=&%")
+    haunted.cage.keep("line of a keystore's key", client.key_pem.decode().splitlines()[1])
+    store = {"key_certificate": pkcs12_of(client, password)}
+    mistyped = haunted.cage.new("mistyped keystore password")
+    step = bob.step(bob.post(bob.credentials_url("add/"), {"name": "Certificates", "kind": "mutual_authentication"}))
+    for name, fields, files in (
+        ("mistyped password", {"key_certificate_password": mistyped}, store),
+        ("no keystore", {"key_certificate_password": password}, {"key_certificate": client.key_pem}),
+        ("a key to trust", {"key_certificate_password": password}, {**store, "trust_certificate": client.key_pem}),
+    ):
+        answer = bob.post(step, fields, files=files)
+        assert "There is a problem" in answer.text, name
+        haunted.pages[f"certificates, {name}"] = answer.text + str(answer.headers)
+    looked_at = bob.get(bob.step(bob.post(step, {"key_certificate_password": password, "check": "1"}, files=store)))
+    assert "CN=bot.example.com" in looked_at.text
+    haunted.pages["certificates, looked at"] = looked_at.text + str(looked_at.headers)
+    bob.step(bob.post(step))
+    credential_id = step.rstrip("/").split("/")[-2]
+    edit = bob.credentials_url(f"{credential_id}/edit/")
+    answer = bob.post(edit, {"name": "Certificates", "key_certificate_password": mistyped}, files=store)
+    assert "There is a problem" in answer.text
+    haunted.pages["certificates, edit"] = answer.text + str(answer.headers)
+    refused = bot_token(haunted.product.url, haunted.stage, credential_id)
+    assert refused.status_code == 422
+    haunted.errors["mutual_authentication: no token"] = refused.text + str(refused.headers)
+    # There is no TLS: the handshake ends before a certificate was shown.
+    integration = attach(haunted, credential_id, haunted.resource.url("/mirror").replace("http://", "https://"))
+    page = f"/organizations/{haunted.stage.organization_id}/integrations/{integration}/"
+    answer = haunted.visitor("dana").post(f"{page}test/", page=page)
+    assert "private key ••••" in answer.text
+    haunted.pages["test request, mutual_authentication"] = answer.text + str(answer.headers)
+
+
+def attach(haunted: Haunted, credential_id: str, url: str) -> str:
+    """The id of an integration that sends this credential there."""
+    columns = f"bot_id='{haunted.stage.bot_id}', url='{url}', credential_id='{credential_id}'"
+    return create(haunted, "ApiIntegration", columns)
 
 
 def google(haunted: Haunted) -> Fields:
@@ -58,11 +102,7 @@ def hand_out(haunted: Haunted, bob: Visitor, kind: str, fields: Fields, mistake:
         return json_answer({"headers": request.headers}, headers={"X-Echo": request.headers["authorization"]})
 
     haunted.resource.on("/mirror", mirror)  # type: ignore[arg-type]
-    integration = create(
-        haunted,
-        "ApiIntegration",
-        f"bot_id='{haunted.stage.bot_id}', url='{haunted.resource.url('/mirror')}', credential_id='{credential_id}'",
-    )
+    integration = attach(haunted, credential_id, haunted.resource.url("/mirror"))
     page = f"/organizations/{haunted.stage.organization_id}/integrations/{integration}/"
     answer = haunted.visitor("dana").post(f"{page}test/", page=page)
     assert "••••" in answer.text

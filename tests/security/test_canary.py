@@ -15,6 +15,7 @@ import pytest
 
 from tests.security.crawler import crawl, page_and_not_search
 from tests.security.haunting import FAILURES, Haunted, haunt
+from tests.security.haunting_consumers import haunt_consumers
 from tests.security.haunting_other_types import haunt_other_types
 from tests.security.messages import queue_of, redis_keys, task_arguments
 from tests.support.lying_server import LyingServer
@@ -51,6 +52,7 @@ def haunted(request: pytest.FixtureRequest, product_factory: Factory) -> Iterato
     try:
         haunted = haunt(product, resource)
         haunt_other_types(haunted, haunted.visitor("bob"))
+        haunt_consumers(haunted)
         yield haunted
     finally:
         product.stop()
@@ -75,8 +77,23 @@ def test_the_canaries_did_fly(haunted: Haunted) -> None:
         "API key",
         "NLU access token",
         "Watson password",
+        "ID token",
         "access token",
         "client secret",
+        "consumer's PKCE verifier",
+        "consumer's access token",
+        "consumer's code",
+        "consumer's code that was not redeemed",
+        "consumer's cookie",
+        "consumer's refresh token",
+        "consumer's state",
+        "handle of a link",
+        "keystore password",
+        "line of a keystore's key",
+        "mistyped keystore password",
+        "identity provider's client secret",
+        "nonce of an ID token",
+        "verifier of the brand's page",
         "code",
         "code that was not redeemed",
         "mistyped password",
@@ -101,6 +118,9 @@ def test_the_canaries_did_fly(haunted: Haunted) -> None:
         "PKCE verifier",
         "refresh token",
     }
+    consumers = [request for request in haunted.resource.requests if request.path == "/idp/token"]
+    assert [request.form["grant_type"] for request in consumers].count("refresh_token") >= len(FAILURES) + 1
+    assert [request.form["grant_type"] for request in consumers].count("authorization_code") >= 3 * len(FAILURES) + 3
 
 
 def test_no_secret_is_in_a_file_of_the_product(haunted: Haunted) -> None:
@@ -167,7 +187,7 @@ def test_no_secret_is_in_a_page_that_came_back_with_an_error(haunted: Haunted) -
 
 
 def test_no_secret_is_in_an_error_of_the_api(haunted: Haunted) -> None:
-    assert len(haunted.errors) >= len(FAILURES) + 5
+    assert len(haunted.errors) >= 6 * len(FAILURES)
     assert haunted.cage.sightings(haunted.errors) == []
 
 

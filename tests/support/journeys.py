@@ -100,15 +100,24 @@ class Visitor:
         return self.session.get(urljoin(self.url, address), timeout=30, allow_redirects=False)
 
     def post(
-        self, address: str, form: Mapping[str, str] | None = None, *, page: str | None = None
+        self,
+        address: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        page: str | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> requests.Response:
-        """POST a form with the hidden fields (the CSRF token too) of its page, which is at `page` or at `address`."""
+        """POST a form with the hidden fields (the CSRF token too) of its page, which is at `page` or at `address`.
+
+        `files` are uploaded beside it.
+        """
         address = urljoin(self.url, address)
         shown = self.get(page or address)
         assert shown.status_code == 200, f"{page or address}: {shown.status_code} {shown.text[:500]}"
         return self.session.post(
             address,
             data={**hidden_fields(shown.text), **(form or {})},
+            files={name: ("upload", content) for name, content in (files or {}).items()} or None,
             headers={"Referer": self.url},
             timeout=30,
             allow_redirects=False,
