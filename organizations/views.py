@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from organizations import audit, services
 from organizations.access import Access, in_organization, organizations_of
-from organizations.forms import ActivityFilter, BotForm, ConfirmForm, MemberForm, RoleForm, ServiceTokenForm
+from organizations.forms import ActivityFilter, BotForm, MemberForm, RoleForm, ServiceTokenForm
 from organizations.models import Bot, Membership, ServiceToken
-from organizations.pages import PAGE_SIZE, FormPage, SeeOther, accepted, done, listing, posted, show_form
+from organizations.pages import PAGE_SIZE, FormPage, SeeOther, accepted, confirm, done, listing, posted, show_form
 from organizations.policies import Action
 
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -53,7 +53,8 @@ def _url(name: str, access: Access) -> str:
 def bots(request: HttpRequest, access: Access) -> HttpResponse:
     """The bots of the organization, by name."""
     page = listing(request, access.organization.bots.all())
-    context = {"access": access, "page": page, "can_manage": access.may(Action.MANAGE_BOTS)}
+    may = access.may(Action.MANAGE_BOTS)
+    context = {"access": access, "page": page, "can_manage": may, "add_url": _url("bot-add", access)}
     return render(request, "organizations/bots.html", context)
 
 
@@ -87,10 +88,7 @@ def bot_remove(request: HttpRequest, access: Access, bot_id: uuid.UUID) -> HttpR
     bot = get_object_or_404(Bot, pk=bot_id, organization=access.organization)
     text = "A bot that still has integrations cannot be removed."
     page = FormPage(f"Remove {bot.name}?", "Remove bot", _url("bots", access), text, danger=True)
-    form = ConfirmForm(posted(request))
-    if accepted(form, lambda: services.remove_bot(access, bot)):
-        return done(request, f"Bot {bot.name} was removed.", page.back)
-    return show_form(request, access, form, page)
+    return confirm(request, access, page, lambda: services.remove_bot(access, bot), f"Bot {bot.name} was removed.")
 
 
 @require_GET
@@ -98,7 +96,8 @@ def bot_remove(request: HttpRequest, access: Access, bot_id: uuid.UUID) -> HttpR
 def members(request: HttpRequest, access: Access) -> HttpResponse:
     """Who belongs to the organization, with which role."""
     rows = access.organization.memberships.select_related("user").order_by("user__username")
-    return render(request, "organizations/members.html", {"access": access, "page": listing(request, rows)})
+    context = {"access": access, "page": listing(request, rows), "add_url": _url("member-add", access)}
+    return render(request, "organizations/members.html", context)
 
 
 @get_or_post
@@ -137,10 +136,9 @@ def member_remove(request: HttpRequest, access: Access, member_id: int) -> HttpR
     name = member.user.get_username()
     text = "They lose access at once. What they did stays in the activity."
     page = FormPage(f"Remove {name}?", "Remove member", _url("members", access), text, danger=True)
-    form = ConfirmForm(posted(request))
-    if accepted(form, lambda: services.remove_member(access, member)):
-        return done(request, f"{name} is no member any more.", _after_member_change(access, member, page.back))
-    return show_form(request, access, form, page)
+    after = _after_member_change(access, member, page.back)
+    said = f"{name} is no member any more."
+    return confirm(request, access, page, lambda: services.remove_member(access, member), said, after=after)
 
 
 def _member(access: Access, member_id: int) -> Membership:
@@ -157,7 +155,8 @@ def _after_member_change(access: Access, member: Membership, back: str) -> str:
 def service_tokens(request: HttpRequest, access: Access) -> HttpResponse:
     """The organization's service tokens: name, first characters, state. Never a whole one."""
     rows = access.organization.service_tokens.select_related("created_by")
-    return render(request, "organizations/service_tokens.html", {"access": access, "page": listing(request, rows)})
+    context = {"access": access, "page": listing(request, rows), "add_url": _url("service-token-add", access)}
+    return render(request, "organizations/service_tokens.html", context)
 
 
 @get_or_post
@@ -196,10 +195,8 @@ def service_token_revoke(request: HttpRequest, access: Access, token_id: uuid.UU
     )
     text = "Whatever uses it is refused from its next call on. This cannot be undone."
     page = FormPage(f"Revoke {token.name}?", "Revoke token", _url("service-tokens", access), text, danger=True)
-    form = ConfirmForm(posted(request))
-    if accepted(form, lambda: services.revoke_service_token(access, token)):
-        return done(request, f"Service token {token.name} is revoked.", page.back)
-    return show_form(request, access, form, page)
+    said = f"Service token {token.name} is revoked."
+    return confirm(request, access, page, lambda: services.revoke_service_token(access, token), said)
 
 
 @require_GET
