@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Value
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.functions import Coalesce, Lower, StrIndex
 from django.utils import timezone
 
 from credentials.models import ApiIntegration, Credential, Domain, OAuthToken
@@ -72,13 +73,15 @@ class Page:
 
 
 def page(organization: Organization, query: Query) -> Page:
-    """One page. The rows come with their token, creator and editor, and without what is sealed."""
-    found = matching(organization, query, candidates(organization, query))
-    total = found[: MOST + 1].count()
-    if total > MOST:
-        found = matching(organization, query, by_order=True)
-    rows, has_previous, has_next = stretch(found, query)
+    """One page. The rows come with their token, and without what is sealed."""
     column, _ = SORTS.get(query.sort, SORTS["name"])
+    found = matching(organization, query, among=candidates(organization, query))
+    total = found.values("pk")[: MOST + 1].count()
+    if total > MOST:
+        found = matching(organization, query, hides_filters=True)
+    by_order = total > MOST or not (query.text or query.kind or query.status)
+    ids, has_previous, has_next = stretch(found.alias(place=F(column) if by_order else hidden(column)), query)
+    rows = read(ids)
     return Page(
         rows=rows,
         uses=uses_of(rows),
@@ -89,43 +92,55 @@ def page(organization: Organization, query: Query) -> Page:
     )
 
 
-def stretch(found: QuerySet[Credential], query: Query) -> tuple[list[Credential], bool, bool]:
-    """The rows of the page, and whether there are some before and after them."""
+def stretch(found: QuerySet[Credential], query: Query) -> tuple[list[UUID], bool, bool]:
+    """The ids of the page, and whether there are rows before and after them."""
     column, descending = SORTS.get(query.sort, SORTS["name"])
     mark = read_key(query.before or query.after, column)
     backwards = bool(mark and query.before)
-    wanted = found.select_related("token", "created_by", "updated_by").defer(*SEALED)
-    rows: list[Credential] = []
-    for part in parts(wanted, column, mark, descending=descending != backwards):
-        rows += part[: PAGE + 1 - len(rows)]
-        if len(rows) > PAGE:
+    ids: list[UUID] = []
+    for part in parts(found, mark, nullable=column == NULLABLE, descending=descending != backwards):
+        ids += part.values_list("pk", flat=True)[: PAGE + 1 - len(ids)]
+        if len(ids) > PAGE:
             break
-    if mark and not rows:
+    if mark and not ids:
         # What lay beyond the key is gone; an empty page would look like an empty list.
         return stretch(found, replace(query, after="", before=""))
-    more, rows = len(rows) > PAGE, rows[:PAGE]
+    more, ids = len(ids) > PAGE, ids[:PAGE]
     if backwards:
-        rows.reverse()
-    return rows, (more if backwards else bool(mark)), backwards or more
+        ids.reverse()
+    return ids, (more if backwards else bool(mark)), backwards or more
 
 
 def parts(
-    found: QuerySet[Credential], column: str, mark: Mark | None, *, descending: bool
+    found: QuerySet[Credential], mark: Mark | None, *, nullable: bool, descending: bool
 ) -> Sequence[QuerySet[Credential]]:
-    """What lies beyond the mark, in order, as ranges each of which is read from its first row on by one index."""
-    sign = "-" if descending else ""
-    ordered = found.order_by(f"{sign}{column}", f"{sign}id")
-    if column != NULLABLE:
-        return [ordered.filter(beyond(column, mark, lower=descending)) if mark else ordered]
-    ever = ordered.filter(**{f"{column}__isnull": False})
-    never = found.filter(**{f"{column}__isnull": True}).order_by(f"{sign}id")
+    """What lies beyond the mark, in the order of (place, id), as ranges of which each begins somewhere in one index."""
+    sign, comparison = ("-", "lt") if descending else ("", "gt")
+    ordered = found.order_by(f"{sign}place", f"{sign}id")
+    if not nullable:
+        return [ordered.filter(beyond(mark, comparison)) if mark else ordered]
+    ever, never = ordered.filter(place__isnull=False), found.filter(place__isnull=True).order_by(f"{sign}id")
     if mark is None:
         return [ever, never] if descending else [never, ever]
     if mark[0] is None:
-        never = never.filter(**{f"id__{'lt' if descending else 'gt'}": mark[1]})
+        never = never.filter(**{f"id__{comparison}": mark[1]})
         return [never] if descending else [never, ever]
-    ever = ever.filter(beyond(column, mark, lower=descending))
+    ever = ever.filter(beyond(mark, comparison))
     return [ever, never] if descending else [ever]
+
+
+def beyond(mark: Mark, comparison: str) -> Q:
+    """Rows on the far side of a key, in the order of (place, id). An index serves the first condition."""
+    value, row_id = mark
+    return Q(**{f"place__{comparison}e": value}) & (
+        Q(**{f"place__{comparison}": value}) | Q(**{f"id__{comparison}": row_id})
+    )
+
+
+def read(ids: Sequence[UUID]) -> Sequence[Credential]:
+    """The rows in the order of their ids."""
+    found = Credential.objects.annotate(lower_name=Lower("name")).select_related("token").defer(*SEALED).in_bulk(ids)
+    return [found[each] for each in ids if each in found]
 
 
 def uses_of(rows: Sequence[Credential]) -> Mapping[UUID, int]:
@@ -141,29 +156,31 @@ def uses_of(rows: Sequence[Credential]) -> Mapping[UUID, int]:
 
 
 def matching(
-    organization: Organization, query: Query, among: Sequence[UUID] | None = None, *, by_order: bool = False
+    organization: Organization, query: Query, *, among: Sequence[UUID] | None = None, hides_filters: bool = False
 ) -> QuerySet[Credential]:
     """What is looked for. `among`: a few ids among which all of it is known to be, so that only these are read.
 
-    `by_order` hides the filters from the planner, which would rather find thousands of matches and sort them.
+    SQLite does not know how many rows a filter leaves, and would sort them all rather than walk the index of the order:
+    `hides_filters` leaves it no choice. PostgreSQL knows, except of a part of a name.
     """
-    seen = hidden if by_order else F
-    # The planner takes an organization for smaller than a list of ids, and would read all of it.
+    seen = hidden if hides_filters and connection.vendor == "sqlite" else F
+    # SQLite takes an organization for smaller than a list of ids, and would read all of it.
     owner = F("organization") if among is None else hidden("organization")
-    found = Credential.objects.annotate(lower_name=Lower("name"))
-    found = found.alias(owner=owner, reads=seen("lower_name"), of_kind=seen("kind"), in_status=seen("status"))
-    found = found.filter(owner=organization.pk)
+    found = Credential.objects.alias(lower_name=Lower("name"), owner=owner, of_kind=seen("kind"))
+    found = found.alias(in_status=seen("status")).filter(owner=organization.pk)
     if among is not None:
         found = found.filter(pk__in=among)
-    if query.text:
-        found = found.filter(reads__contains=Lower(Value(query.text)))
+    if query.text and hides_filters:
+        found = found.alias(found_at=StrIndex("lower_name", Lower(Value(query.text)))).filter(found_at__gt=0)
+    elif query.text:
+        found = found.filter(lower_name__contains=Lower(Value(query.text)))
     if query.kind:
         found = found.filter(of_kind=query.kind)
     return found.filter(with_status(query.status)) if query.status else found
 
 
 def hidden(column: str) -> Coalesce:
-    """The column, and no index fits it."""
+    """The column, where no index can be used for it."""
     return Coalesce(column, column)
 
 
@@ -195,15 +212,6 @@ def with_status(status: str) -> Q:
         sound = Q(token__isnull=True) | Q(token__failures=0) | Q(token__refresh_at__isnull=True)
         return active & alive & sound
     return Q(in_status=status)
-
-
-def beyond(column: str, mark: Mark, *, lower: bool) -> Q:
-    """Rows on the far side of a key, in the order of (column, id). An index serves the first condition."""
-    value, row_id = mark
-    comparison = "lt" if lower else "gt"
-    return Q(**{f"{column}__{comparison}e": value}) & (
-        Q(**{f"{column}__{comparison}": value}) | Q(**{f"id__{comparison}": row_id})
-    )
 
 
 def key(row: Credential, column: str) -> str:

@@ -34,8 +34,8 @@ def candidates_by_name(organization_id: UUID, text: str, *, most: int) -> Sequen
         if cursor.fetchone()[0] <= most:
             return None
         cursor.execute(ROWS_WITH_TEXT, [phrase(text), organization_id.hex, most + 1])
-        found = [UUID(hex=credential) for (credential,) in cursor.fetchall()]
-    return found if len(found) <= most else None
+        found = cursor.fetchall()
+    return [UUID(hex=credential) for (credential,) in found] if len(found) <= most else None
 
 
 def phrase(text: str) -> str:

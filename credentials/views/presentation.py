@@ -103,7 +103,7 @@ class CredentialView:
 
 
 def present(access: Access, credential: Credential, *, used_by: int = 0, with_facts: bool = False) -> CredentialView:
-    """`credential` with its token, creator and editor already loaded."""
+    """`credential` with its token already loaded, and with its creator and editor for the page that has the facts."""
     try:
         authentication = room(credential.kind)
         type_label, type_icon = authentication.label, authentication.icon
@@ -130,9 +130,9 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         expires_at=credential.expires_at,
         without_end=without_end(credential),
         created_at=credential.created_at,
-        created_by=str(credential.created_by or ""),
+        created_by=str(credential.created_by or "") if with_facts else "",
         updated_at=credential.updated_at,
-        updated_by=str(credential.updated_by or ""),
+        updated_by=str(credential.updated_by or "") if with_facts else "",
         used_by=used_by,
         attaches_to=attach.place_of(credential) or "",
         detail_url=reverse("credentials:detail", args=where),

@@ -92,6 +92,7 @@ def pages(organization_id: str) -> dict[str, str]:
         "deep page by last use": {"sort": "used", "after": key(used[half // 2], "last_used_at")},
         "filter that half of them pass": {"type": "oauth2", "sort": "newest"},
         "filter that few pass": {"status": "failed", "sort": "used"},
+        "two filters that half of them pass": {"status": "active", "type": "oauth2", "sort": "used"},
         "two filters that none passes": {"status": "needs_authorization", "type": "oauth2"},
         "filter Active": {"status": "active"},
         "filter Expiring": {"status": "expiring"},
