@@ -1,4 +1,4 @@
-"""The browser's side of an authorization: the nonce that binds it to one browser, and the way to another page.
+"""The browser's side of an authorization: the nonce that binds it to one browser, and the way to the resource.
 
 Shared by the pages and the wizard; not a front door of its own.
 """
@@ -8,30 +8,23 @@ import secrets
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django_htmx.http import HttpResponseClientRedirect
 
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Credential
 from credentials.services import authorize
 from organizations.access import Access
-from organizations.pages import SeeOther
+from organizations.pages import go_to
 
 NONCE_COOKIE = "__Host-authorizing" if settings.SERVED_OVER_TLS else "authorizing"
 NONCE_SECONDS = 15 * 60
-
-
-def go_to(request: HttpRequest, url: str) -> HttpResponseBase:
-    """Send the whole window there, also out of the dialog, whose requests are made by a script."""
-    return HttpResponseClientRedirect(url) if getattr(request, "htmx", False) else SeeOther(url)
 
 
 def nonce_of(request: HttpRequest) -> str:
     return request.COOKIES.get(NONCE_COOKIE, "")[:128]
 
 
-def begin_authorization(request: HttpRequest, access: Access, credential: Credential) -> HttpResponseBase:
+def begin_authorization(request: HttpRequest, access: Access, credential: Credential) -> HttpResponse:
     """Start an authorization and send the person to the resource, or to the progress where nobody has to consent.
 
     Two tabs share the nonce; each has a state of its own.
@@ -53,9 +46,8 @@ def begin_authorization(request: HttpRequest, access: Access, credential: Creden
     return response
 
 
-def keep_nonce(response: HttpResponseBase, nonce: str) -> None:
+def keep_nonce(response: HttpResponse, nonce: str) -> None:
     """A cookie of this browser alone. Lax: it has to come along when the resource sends the person back."""
-    assert isinstance(response, HttpResponse)  # noqa: S101 - both answers of `go_to` are
     response.set_cookie(
         NONCE_COOKIE,
         nonce,

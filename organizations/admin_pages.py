@@ -1,12 +1,13 @@
 """The two kinds of admin page: one that changes through services, one that only shows."""
 
+import abc
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.forms import ModelForm
+from django.forms import MediaDefiningClass, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from organizations.audit import Actor
@@ -18,16 +19,22 @@ def staff(request: HttpRequest) -> Actor:
     return Actor.for_user(request.user)
 
 
-class UseCaseAdmin(admin.ModelAdmin):
+class UseCaseType(abc.ABCMeta, MediaDefiningClass):
+    """Lets an admin page be abstract: the admin refuses to register one that leaves a use case out."""
+
+
+class UseCaseAdmin(admin.ModelAdmin, metaclass=UseCaseType):
     """Saves and deletes through services; what they refuse is shown as a message, and nothing is changed."""
 
     fixed: tuple[str, ...] = ()  # given once, never changed
 
+    @abc.abstractmethod
     def create(self, actor: Actor, obj: Any) -> models.Model:
-        raise NotImplementedError
+        """Open what was entered."""
 
+    @abc.abstractmethod
     def update(self, actor: Actor, obj: Any) -> None:
-        raise NotImplementedError
+        """Change what may be changed to what was entered."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
         return self.fixed if obj is not None else ()

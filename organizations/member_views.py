@@ -15,9 +15,10 @@ from organizations.pages import (
     FormPage,
     accepted,
     address,
+    confirm,
     done,
     get_or_post,
-    leave,
+    go_to,
     listing,
     posted,
     show_form,
@@ -30,7 +31,13 @@ from organizations.policies import Action
 def members(request: HttpRequest, access: Access) -> HttpResponse:
     """Who belongs to the organization, with which role."""
     rows = access.organization.memberships.select_related("user__invitation").order_by("user__username")
-    return render(request, "organizations/members.html", {"access": access, "page": listing(request, rows)})
+    context = {
+        "access": access,
+        "page": listing(request, rows),
+        "add_url": address("member-add", access),
+        "invite_url": address("member-invite", access),
+    }
+    return render(request, "organizations/members.html", context)
 
 
 @get_or_post
@@ -87,7 +94,7 @@ def after_mail(request: HttpRequest, mailed: bool, message: str, back: str) -> H
     if mailed:
         return done(request, message, back)
     messages.warning(request, "The invitation could not be mailed. Resend it in a while, or ask the operator.")
-    return leave(request, back)
+    return go_to(request, back)
 
 
 @get_or_post
@@ -111,10 +118,8 @@ def member_remove(request: HttpRequest, access: Access, member_id: int) -> HttpR
     name = member.user.get_username()
     text = "They lose access at once. What they did stays in the activity."
     page = FormPage(f"Remove {name}?", "Remove member", address("members", access), text, danger=True)
-    form = ConfirmForm(posted(request))
-    if accepted(form, lambda: services.remove_member(access, member)):
-        return done(request, f"{name} is no member any more.", _after_member_change(access, member, page.back))
-    return show_form(request, access, form, page)
+    said, after = f"{name} is no member any more.", _after_member_change(access, member, page.back)
+    return confirm(request, access, page, lambda: services.remove_member(access, member), said, after=after)
 
 
 def _member(access: Access, member_id: int) -> Membership:

@@ -16,10 +16,9 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from organizations.access import Access
+from organizations.forms import ConfirmForm
 
 PAGE_SIZE = 50
-
-
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -34,15 +33,15 @@ class SeeOther(HttpResponseRedirect):
     status_code = 303
 
 
-def done(request: HttpRequest, message: str, url: str) -> HttpResponse:
-    """Say what was done, on the page where it shows. A form in the dialog leaves the dialog."""
-    messages.success(request, message)
-    return leave(request, url)
-
-
-def leave(request: HttpRequest, url: str) -> HttpResponse:
-    """On to another page, out of the dialog."""
+def go_to(request: HttpRequest, url: str) -> HttpResponse:
+    """Send the whole window there, also out of the dialog, whose requests are made by a script."""
     return HttpResponseClientRedirect(url) if request.headers.get("HX-Request") else SeeOther(url)
+
+
+def done(request: HttpRequest, message: str, url: str) -> HttpResponse:
+    """Say what was done, on the page where it shows."""
+    messages.success(request, message)
+    return go_to(request, url)
 
 
 def posted(request: HttpRequest) -> QueryDict | None:
@@ -60,11 +59,14 @@ class Listing:
     previous_url: str
 
 
-def listing(request: HttpRequest, rows: QuerySet[Any]) -> Listing:
-    """The page that the address asks for with `page`; the nearest one where it asks for nonsense."""
+def listing(request: HttpRequest, rows: QuerySet[Any], *, shown: Callable[[Any], Any] | None = None) -> Listing:
+    """The page that the address asks for with `page`; the nearest one where it asks for nonsense.
+
+    `shown` makes of a row what the template shows of it.
+    """
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     return Listing(
-        rows=list(page.object_list),
+        rows=[shown(row) for row in page.object_list] if shown else list(page.object_list),
         total=page.paginator.count,
         next_url=f"{request.path}?page={page.next_page_number()}" if page.has_next() else "",
         previous_url=f"{request.path}?page={page.previous_page_number()}" if page.has_previous() else "",
@@ -100,3 +102,13 @@ def show_form(request: HttpRequest, access: Access, form: forms.Form, page: Form
     """A page of its own, or the content of the dialog. 422 when the form came with errors."""
     context = {"access": access, "form": form, "page": page}
     return render(request, "organizations/form.html", context, status=422 if form.errors else 200)
+
+
+def confirm(
+    request: HttpRequest, access: Access, page: FormPage, use_case: Callable[[], Any], said: str, *, after: str = ""
+) -> HttpResponse:
+    """A question, whose button runs the use case. `said` then stands on the page `after`, or else on `page.back`."""
+    form = ConfirmForm(posted(request))
+    if accepted(form, use_case):
+        return done(request, said, after or page.back)
+    return show_form(request, access, form, page)

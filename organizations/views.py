@@ -12,13 +12,14 @@ from django.views.decorators.http import require_safe
 
 from organizations import services
 from organizations.access import Access, in_organization, organizations_of
-from organizations.forms import BotForm, ConfirmForm, ServiceTokenForm
+from organizations.forms import BotForm, ServiceTokenForm
 from organizations.models import Bot, ServiceToken
 from organizations.pages import (
     FormPage,
     SeeOther,
     accepted,
     address,
+    confirm,
     done,
     get_or_post,
     listing,
@@ -55,7 +56,8 @@ def organization_list(request: HttpRequest) -> HttpResponse:
 def bots(request: HttpRequest, access: Access) -> HttpResponse:
     """The bots of the organization, by name."""
     page = listing(request, access.organization.bots.all())
-    context = {"access": access, "page": page, "can_manage": access.may(Action.MANAGE_BOTS)}
+    may = access.may(Action.MANAGE_BOTS)
+    context = {"access": access, "page": page, "can_manage": may, "add_url": address("bot-add", access)}
     return render(request, "organizations/bots.html", context)
 
 
@@ -89,10 +91,7 @@ def bot_remove(request: HttpRequest, access: Access, bot_id: uuid.UUID) -> HttpR
     bot = get_object_or_404(Bot, pk=bot_id, organization=access.organization)
     text = "A bot that still has integrations cannot be removed."
     page = FormPage(f"Remove {bot.name}?", "Remove bot", address("bots", access), text, danger=True)
-    form = ConfirmForm(posted(request))
-    if accepted(form, lambda: services.remove_bot(access, bot)):
-        return done(request, f"Bot {bot.name} was removed.", page.back)
-    return show_form(request, access, form, page)
+    return confirm(request, access, page, lambda: services.remove_bot(access, bot), f"Bot {bot.name} was removed.")
 
 
 @require_safe
@@ -100,7 +99,8 @@ def bot_remove(request: HttpRequest, access: Access, bot_id: uuid.UUID) -> HttpR
 def service_tokens(request: HttpRequest, access: Access) -> HttpResponse:
     """The organization's service tokens: name, first characters, state. Never a whole one."""
     rows = access.organization.service_tokens.select_related("created_by")
-    return render(request, "organizations/service_tokens.html", {"access": access, "page": listing(request, rows)})
+    context = {"access": access, "page": listing(request, rows), "add_url": address("service-token-add", access)}
+    return render(request, "organizations/service_tokens.html", context)
 
 
 @get_or_post
@@ -139,7 +139,5 @@ def service_token_revoke(request: HttpRequest, access: Access, token_id: uuid.UU
     )
     text = "Whatever uses it is refused from its next call on. This cannot be undone."
     page = FormPage(f"Revoke {token.name}?", "Revoke token", address("service-tokens", access), text, danger=True)
-    form = ConfirmForm(posted(request))
-    if accepted(form, lambda: services.revoke_service_token(access, token)):
-        return done(request, f"Service token {token.name} is revoked.", page.back)
-    return show_form(request, access, form, page)
+    said = f"Service token {token.name} is revoked."
+    return confirm(request, access, page, lambda: services.revoke_service_token(access, token), said)

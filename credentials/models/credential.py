@@ -69,7 +69,18 @@ class Credential(SealedModel):
             ),
         ]
         indexes = [
+            # The list of the API. The one that people see is in the order of the first constraint.
             models.Index(fields=["organization", "name", "id"], name="credential_by_name"),
+            models.Index(fields=["organization", "created_at", "id"], name="credential_by_age"),
+            models.Index(fields=["organization", "last_used_at", "id"], name="credential_by_use"),
+            # The filters of the list. Each alone, and both together.
+            models.Index(fields=["organization", "status", "kind"], name="credential_by_status"),
+            models.Index(fields=["organization", "kind", "status"], name="credential_by_kind"),
+            models.Index(
+                fields=["organization", "expires_at"],
+                name="credential_by_end",
+                condition=models.Q(expires_at__isnull=False),
+            ),
             # The sweep asks only for what ends; most rows have no end.
             models.Index(fields=["expires_at"], name="credential_ending", condition=models.Q(expires_at__isnull=False)),
         ]

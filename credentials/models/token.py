@@ -19,6 +19,12 @@ class OAuthToken(LeasedToken):
         indexes = [
             models.Index(fields=["refresh_at"], name="token_due", condition=models.Q(refresh_at__isnull=False)),
             models.Index(fields=["lease_until"], name="token_leased", condition=models.Q(lease_until__isnull=False)),
+            # The list's filter *Expiring* asks for what is failing; hardly anything is.
+            models.Index(
+                fields=["organization"],
+                name="token_failing",
+                condition=models.Q(failures__gt=0, refresh_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -61,6 +61,13 @@ def status_badge(status: str, tone: str, icon_name: str = "") -> SafeString:
 
 
 @register.simple_tag
+def column(label: str, *, hidden: bool = False) -> SafeString:
+    """The head of a column of a table; `hidden` for one whose cells speak for themselves."""
+    words = format_html('<span class="visually-hidden">{}</span>', label) if hidden else label
+    return format_html('<th role="columnheader" scope="col">{}</th>', words)
+
+
+@register.simple_tag
 def relative_time(value: datetime | None, absent: str = "") -> SafeString | str:
     """How long ago (or how soon) in the largest whole unit, with the exact time in UTC on hover.
 

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -10,12 +9,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from credentials.browser import go_to
 from credentials.services.delete import InUse, delete
 from credentials.views.detail import usage_list
 from credentials.views.find import find_credential
 from credentials.views.presentation import present
 from organizations.access import Access, in_organization
+from organizations.pages import done
 from organizations.policies import Action
 
 
@@ -31,8 +30,7 @@ def delete_page(request: HttpRequest, access: Access, credential_id: UUID) -> Ht
         except InUse:
             pass  # the page says by what
         else:
-            messages.success(request, f"The credential “{name}” was deleted. {outcome.value}".strip())
-            return go_to(request, list_url)
+            return done(request, f"The credential “{name}” was deleted. {outcome.value}".strip(), list_url)
     view = present(access, credential)
     context = {
         "access": access,

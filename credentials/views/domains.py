@@ -5,19 +5,19 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from credentials.models import Credential, Domain
 from credentials.services import attach, domains
-from credentials.services.describe import type_of
-from credentials.views.presentation import Shown, present, status_of
+from credentials.views.addresses import url_of
+from credentials.views.attached import Attached, CredentialChoice, attached
+from credentials.views.find import find_domain
+from credentials.views.presentation import present
 from organizations import pages
 from organizations.access import Access, in_organization
-from organizations.forms import ConfirmForm
-from organizations.pages import FormPage, accepted, done, posted, show_form
+from organizations.pages import FormPage, accepted, confirm, done, posted, show_form
 from organizations.policies import Action
 
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -29,24 +29,14 @@ class Row:
 
     name: str
     detail_url: str
-    credential: str = ""
-    credential_type: str = ""
-    credential_url: str = ""
-    status: Shown | None = None
-
-
-class NluChoice(forms.ModelChoiceField):
-    """A credential by its name, with its provider and how it stands."""
-
-    def label_from_instance(self, obj: Credential) -> str:
-        return f"{obj.name} ({type_of(obj)}: {status_of(obj).status})"
+    attached: Attached | None
 
 
 class DomainForm(forms.Form):
     """The fields of a domain. It parses; `services/domains.py` decides."""
 
     name = forms.CharField(label="Name", max_length=255, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    credential = NluChoice(
+    credential = CredentialChoice(
         Credential.objects.none(),
         label="Credential",
         required=False,
@@ -70,30 +60,13 @@ class DomainForm(forms.Form):
         return {"name": self.cleaned_data["name"], "credential": self.cleaned_data["credential"]}
 
 
-def url_of(name: str, access: Access, *more: UUID) -> str:
-    return reverse(f"credentials:{name}", args=[access.organization.pk, *more])
-
-
-def find_domain(access: Access, domain_id: UUID) -> Domain:
-    """From an id in a path to a domain of the person's organization, or 404."""
-    domain = (
-        Domain.objects.select_related("organization", "credential__organization", "credential__token")
-        .filter(pk=domain_id, organization=access.organization)
-        .first()
-    )
-    if domain is None:
-        raise Http404("There is no such domain in this organization.")
-    return domain
-
-
 @require_safe
 @in_organization(Action.SEE_INTEGRATIONS)
 def listing(request: HttpRequest, access: Access) -> HttpResponse:
     rows = Domain.objects.filter(organization=access.organization).select_related("credential__token")
-    page = pages.listing(request, rows.order_by("name", "pk"))
     context = {
         "access": access,
-        "page": pages.Listing([row(access, each) for each in page.rows], page.total, page.next_url, page.previous_url),
+        "page": pages.listing(request, rows.order_by("name", "pk"), shown=lambda domain: row(access, domain)),
         "can_manage": access.may(Action.MANAGE_INTEGRATIONS),
         "add_url": url_of("domain-add", access),
     }
@@ -101,15 +74,7 @@ def listing(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 def row(access: Access, domain: Domain) -> Row:
-    credential = domain.credential
-    return Row(
-        name=domain.name,
-        detail_url=url_of("domain", access, domain.pk),
-        credential=credential.name if credential else "",
-        credential_type=type_of(credential) if credential else "",
-        credential_url=url_of("detail", access, credential.pk) if credential else "",
-        status=status_of(credential) if credential else None,
-    )
+    return Row(domain.name, url_of("domain", access, domain.pk), attached(access, domain.credential))
 
 
 @get_or_post
@@ -138,13 +103,10 @@ def edit(request: HttpRequest, access: Access, domain_id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, access: Access, domain_id: UUID) -> HttpResponse:
     """Delete it, after a question."""
     domain = find_domain(access, domain_id)
-    name = domain.name
     text = "It can no longer be trained. The credential stays."
-    page = FormPage(f"Delete {name}?", "Delete domain", url_of("domain", access, domain_id), text, True)
-    form = ConfirmForm(posted(request))
-    if accepted(form, lambda: domains.delete(access, domain)):
-        return done(request, f"Domain {name} was deleted.", url_of("domains", access))
-    return show_form(request, access, form, page)
+    page = FormPage(f"Delete {domain.name}?", "Delete domain", url_of("domain", access, domain_id), text, danger=True)
+    said, after = f"Domain {domain.name} was deleted.", url_of("domains", access)
+    return confirm(request, access, page, lambda: domains.delete(access, domain), said, after=after)
 
 
 @require_safe

@@ -4,14 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from credentials.browser import begin_authorization, go_to
+from credentials.browser import begin_authorization
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Credential
 from credentials.services.add import NameTaken
@@ -22,6 +21,7 @@ from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
 from credentials.views.presentation import present
 from organizations.access import Access, in_organization
+from organizations.pages import done
 from organizations.policies import Action
 
 
@@ -52,8 +52,8 @@ def edit_page(request: HttpRequest, access: Access, credential_id: UUID) -> Http
     if request.method == "POST" and form.is_valid() and save(access, credential, form):
         if "authorize" in request.POST:
             return begin_authorization(request, access, find_credential(access, credential_id))
-        messages.success(request, f"The credential “{form.cleaned_data['name']}” was saved.")
-        return go_to(request, present(access, credential).detail_url)
+        said = f"The credential “{form.cleaned_data['name']}” was saved."
+        return done(request, said, present(access, credential).detail_url)
     view = present(access, credential)
     context = {
         "access": access,
@@ -61,8 +61,6 @@ def edit_page(request: HttpRequest, access: Access, credential_id: UUID) -> Http
         "form": form,
         "post_url": view.edit_url,
         "cancel_url": view.detail_url,
-        "action_label": "Save",
-        "secondary_action_label": "Authorize" if view.authorize_url else "",
     }
     return render(request, "credentials/edit.html", context)
 

@@ -1,19 +1,34 @@
-"""From an id in a path to a credential of the person's organization, or 404."""
+"""From an id in a path to a row of the person's organization, or 404."""
 
+from typing import TypeVar
 from uuid import UUID
 
+from django.db.models import Model, QuerySet
 from django.http import Http404
 
-from credentials.models import Credential
+from credentials.models import ApiIntegration, Credential, Domain
 from organizations.access import Access
+
+Row = TypeVar("Row", bound=Model)
 
 
 def find_credential(access: Access, credential_id: UUID) -> Credential:
-    credential = (
-        Credential.objects.select_related("organization__account", "token", "created_by", "updated_by")
-        .filter(pk=credential_id, organization=access.organization)
-        .first()
-    )
-    if credential is None:
-        raise Http404("There is no such credential in this organization.")
-    return credential
+    rows = Credential.objects.select_related("organization__account", "token", "created_by", "updated_by")
+    return _find(rows, access, credential_id)
+
+
+def find_integration(access: Access, integration_id: UUID) -> ApiIntegration:
+    rows = ApiIntegration.objects.select_related("bot", "organization", "credential__organization", "credential__token")
+    return _find(rows, access, integration_id)
+
+
+def find_domain(access: Access, domain_id: UUID) -> Domain:
+    rows = Domain.objects.select_related("organization", "credential__organization", "credential__token")
+    return _find(rows, access, domain_id)
+
+
+def _find(rows: QuerySet[Row], access: Access, row_id: UUID) -> Row:
+    row = rows.filter(pk=row_id, organization=access.organization).first()
+    if row is None:
+        raise Http404(f"There is no such {rows.model._meta.verbose_name} in this organization.")
+    return row

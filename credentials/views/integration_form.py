@@ -8,10 +8,9 @@ from django.db.models import QuerySet
 from credentials.models import ApiIntegration, Credential
 from credentials.models.integration import Method
 from credentials.services import attach, integrations, variables
-from credentials.services.describe import type_of
 from credentials.services.integrations import Definition
 from credentials.services.variables import Value
-from credentials.views.presentation import status_of
+from credentials.views.attached import CredentialChoice
 from organizations.access import Access
 from organizations.models import Bot
 from organizations.policies import Action
@@ -37,13 +36,6 @@ def pairs_of(text: str, separator: str) -> Pairs:
 def lines_of(pairs: list[list[str]], separator: str) -> str:
     """The opposite of `pairs_of`."""
     return "\n".join(f"{name}{separator}{value}" for name, value in pairs)
-
-
-class CredentialChoice(forms.ModelChoiceField):
-    """A credential by its name, with its type and how it stands."""
-
-    def label_from_instance(self, obj: Credential) -> str:
-        return f"{obj.name} ({type_of(obj)}: {status_of(obj).status})"
 
 
 class IntegrationForm(forms.Form):

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -16,12 +15,13 @@ from credentials.services import call, integrations
 from credentials.services.call import CallResult
 from credentials.services.variables import MissingVariable, UnsafeValue, check_url_template
 from credentials.types.registry import UnknownType
+from credentials.views.addresses import url_of
+from credentials.views.attached import Attached, attached
+from credentials.views.find import find_integration
 from credentials.views.integration_form import IntegrationForm, VariablesForm
-from credentials.views.presentation import CredentialView, Shown, present, status_of
 from organizations import pages
 from organizations.access import Access, in_organization
-from organizations.forms import ConfirmForm
-from organizations.pages import FormPage, accepted, done, posted, show_form
+from organizations.pages import FormPage, accepted, confirm, done, posted, show_form
 from organizations.policies import Action
 
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -46,9 +46,7 @@ class Row:
     method: str
     host: str
     detail_url: str
-    credential: str = ""
-    credential_url: str = ""
-    status: Shown | None = None
+    attached: Attached | None
 
 
 @dataclass(frozen=True)
@@ -65,22 +63,6 @@ class Tried:
     detail: str = ""
 
 
-def url_of(name: str, access: Access, *more: UUID) -> str:
-    return reverse(f"credentials:{name}", args=[access.organization.pk, *more])
-
-
-def find_integration(access: Access, integration_id: UUID) -> ApiIntegration:
-    """From an id in a path to an integration of the person's organization, or 404."""
-    integration = (
-        ApiIntegration.objects.select_related("bot", "organization", "credential__organization", "credential__token")
-        .filter(pk=integration_id, organization=access.organization)
-        .first()
-    )
-    if integration is None:
-        raise Http404("There is no such integration in this organization.")
-    return integration
-
-
 @require_safe
 @in_organization(Action.SEE_INTEGRATIONS)
 def listing(request: HttpRequest, access: Access) -> HttpResponse:
@@ -89,10 +71,9 @@ def listing(request: HttpRequest, access: Access) -> HttpResponse:
         .select_related("bot", "credential__token")
         .order_by("bot__name", "name", "pk")
     )
-    page = pages.listing(request, rows)
     context = {
         "access": access,
-        "page": pages.Listing([row(access, each) for each in page.rows], page.total, page.next_url, page.previous_url),
+        "page": pages.listing(request, rows, shown=lambda integration: row(access, integration)),
         "can_manage": access.may(Action.MANAGE_INTEGRATIONS),
         "add_url": url_of("integration-add", access),
     }
@@ -100,16 +81,13 @@ def listing(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 def row(access: Access, integration: ApiIntegration) -> Row:
-    credential = integration.credential
     return Row(
         name=integration.name,
         bot=integration.bot.name,
         method=integration.method,
         host=urlsplit(check_url_template(integration.url)).netloc,
         detail_url=url_of("integration", access, integration.pk),
-        credential=credential.name if credential else "",
-        credential_url=url_of("detail", access, credential.pk) if credential else "",
-        status=status_of(credential) if credential else None,
+        attached=attached(access, integration.credential),
     )
 
 
@@ -120,7 +98,8 @@ def add(request: HttpRequest, access: Access) -> HttpResponse:
     made: list[ApiIntegration] = []
     if accepted(form, lambda: made.append(integrations.create(access, form.definition()))):
         return done(request, f"Integration {made[0].name} was added.", url_of("integration", access, made[0].pk))
-    return show(request, access, form, "Add an integration", "Add integration", url_of("integrations", access))
+    page = FormPage("Add an integration", "Add integration", url_of("integrations", access))
+    return show_form(request, access, form, page)
 
 
 @get_or_post
@@ -136,21 +115,7 @@ def edit(request: HttpRequest, access: Access, integration_id: UUID) -> HttpResp
 
     if accepted(form, save):
         return done(request, f"Integration {form.cleaned_data['name']} was saved.", back)
-    return show(request, access, form, f"Edit {integration.name}", "Save", back)
-
-
-def show(
-    request: HttpRequest, access: Access, form: IntegrationForm, title: str, button: str, back: str
-) -> HttpResponse:
-    context = {
-        "access": access,
-        "form": form,
-        "form_title": title,
-        "action_label": button,
-        "post_url": request.path,
-        "cancel_url": back,
-    }
-    return render(request, "credentials/integrations/form.html", context, status=422 if form.errors else 200)
+    return show_form(request, access, form, FormPage(f"Edit {integration.name}", "Save", back))
 
 
 @get_or_post
@@ -158,13 +123,11 @@ def show(
 def delete(request: HttpRequest, access: Access, integration_id: UUID) -> HttpResponse:
     """Delete it, after a question."""
     integration = find_integration(access, integration_id)
-    name = integration.name
+    back = url_of("integration", access, integration_id)
     text = "The bot can no longer make this call. The credential stays."
-    page = FormPage(f"Delete {name}?", "Delete integration", url_of("integration", access, integration_id), text, True)
-    form = ConfirmForm(posted(request))
-    if accepted(form, lambda: integrations.delete(access, integration)):
-        return done(request, f"Integration {name} was deleted.", url_of("integrations", access))
-    return show_form(request, access, form, page)
+    page = FormPage(f"Delete {integration.name}?", "Delete integration", back, text, danger=True)
+    said, after = f"Integration {integration.name} was deleted.", url_of("integrations", access)
+    return confirm(request, access, page, lambda: integrations.delete(access, integration), said, after=after)
 
 
 @never_cache
@@ -223,17 +186,13 @@ def show_one(
     form: VariablesForm,
     result: Tried | None = None,
 ) -> HttpResponse:
-    credential: CredentialView | None = None
-    if integration.credential is not None:
-        credential = present(access, integration.credential)
-    may_manage = access.may(Action.MANAGE_INTEGRATIONS)
     context = {
         "access": access,
         "integration": integration,
-        "credential": credential,
+        "credential": attached(access, integration.credential),
         "form": form,
         "result": result,
-        "can_manage": may_manage,
+        "can_manage": access.may(Action.MANAGE_INTEGRATIONS),
         "list_url": url_of("integrations", access),
         "edit_url": url_of("integration-edit", access, integration.pk),
         "delete_url": url_of("integration-delete", access, integration.pk),

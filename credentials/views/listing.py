@@ -29,7 +29,14 @@ class Filters(forms.Form):
     sort = forms.ChoiceField(
         label="Sort by",
         required=False,
-        choices=[("name", "Name, A to Z"), ("-name", "Name, Z to A"), ("newest", "Newest"), ("oldest", "Oldest")],
+        choices=[
+            ("name", "Name, A to Z"),
+            ("-name", "Name, Z to A"),
+            ("newest", "Newest"),
+            ("oldest", "Oldest"),
+            ("used", "Recently used"),
+            ("unused", "Longest unused"),
+        ],
     )
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -61,8 +68,10 @@ def listing(request: HttpRequest, access: Access) -> HttpResponse:
     context = {
         "access": access,
         "page": {
-            "rows": [present(access, row, used_by=row.used_by) for row in found.rows],  # type: ignore[attr-defined]
+            "rows": [present(access, row, used_by=found.uses.get(row.pk, 0)) for row in found.rows],
             "total": found.total,
+            "is_more": found.is_more,
+            "total_words": f"{found.total:,}",
             **addresses(request, found),
         },
         "filters": filters,

@@ -1,7 +1,7 @@
 """Rows as a person reads them: words, tones, icons and addresses for the templates. Decides nothing."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -11,12 +11,11 @@ from credentials.models import Credential, OAuthToken
 from credentials.models.credential import Status
 from credentials.services import account, attach, explain
 from credentials.services.identity_provider import is_missing
-from credentials.types.base import Fact
+from credentials.services.listing import EXPIRING_WITHIN
+from credentials.types.base import CredentialType, Fact
 from credentials.types.registry import UnknownType, room
 from organizations.access import Access
 from organizations.policies import Action
-
-SOON = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def why_expiring(credential: Credential) -> str:
     token: OAuthToken | None = getattr(credential, "token", None)
     if token is not None and token.failures and token.refresh_at:
         return f"renewing it failed and is tried again: {token.last_error}"
-    if credential.expires_at and credential.expires_at < timezone.now() + SOON:
+    if credential.expires_at and credential.expires_at < timezone.now() + EXPIRING_WITHIN:
         try:
             return room(credential.kind).ending
         except UnknownType:
@@ -104,18 +103,13 @@ class CredentialView:
 
 
 def present(access: Access, credential: Credential, *, used_by: int = 0, with_facts: bool = False) -> CredentialView:
-    """`credential` with its token, creator and editor already loaded."""
+    """`credential` with its token already loaded, and with its creator and editor for the page that has the facts."""
     try:
         authentication = room(credential.kind)
         type_label, type_icon = authentication.label, authentication.icon
         variant = authentication.variant(credential.payload)
         authorizable = authentication.authorizable(credential.payload)
-        configured = authentication.configured(credential.payload) if credential.secrets else ()
-        facts, warnings = (
-            (authentication.facts(credential.payload, configured), authentication.warnings(credential.payload))
-            if with_facts
-            else ([], [])
-        )
+        facts, warnings = facts_of(authentication, credential) if with_facts else ([], [])
     except UnknownType:
         type_label, type_icon, variant, authorizable = credential.kind, "question-circle", "", False
         facts, warnings = [], []
@@ -136,9 +130,9 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         expires_at=credential.expires_at,
         without_end=without_end(credential),
         created_at=credential.created_at,
-        created_by=str(credential.created_by or ""),
+        created_by=str(credential.created_by or "") if with_facts else "",
         updated_at=credential.updated_at,
-        updated_by=str(credential.updated_by or ""),
+        updated_by=str(credential.updated_by or "") if with_facts else "",
         used_by=used_by,
         attaches_to=attach.place_of(credential) or "",
         detail_url=reverse("credentials:detail", args=where),
@@ -149,6 +143,12 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         facts=facts,
         warnings=warnings,
     )
+
+
+def facts_of(authentication: CredentialType, credential: Credential) -> tuple[list[Fact], list[str]]:
+    """What its page says of it, and what it warns of."""
+    configured = authentication.configured(credential.payload) if credential.secrets else ()
+    return authentication.facts(credential.payload, configured), authentication.warnings(credential.payload)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from credentials.browser import begin_authorization, go_to
+from credentials.browser import begin_authorization
 from credentials.models import Credential
 from credentials.services.add import AlreadyInAccount, NameTaken, add, name_is_taken, taken_in_account
 from credentials.services.addresses import shown_redirect_uri
@@ -23,6 +23,7 @@ from credentials.wizard.drafts import Entered
 from credentials.wizard.flow import FIRST, Flow, only_step_types
 from credentials.wizard.forms import BasicsForm
 from organizations.access import Access, in_organization
+from organizations.pages import done, go_to
 from organizations.policies import Action
 
 ADD_URL = "credentials:add"
@@ -85,11 +86,11 @@ def finish(request: HttpRequest, access: Access, entered: Entered) -> HttpRespon
     drafts.discard(entered)
     if entered.flow.room and entered.flow.room.waits_for_authorization:
         return begin_authorization(request, access, credential)
-    messages.success(request, f"The credential “{credential.name}” was saved.")
+    url = reverse("credentials:list", args=[access.organization.pk])
     if is_missing(credential):
         # Its page says what is still to be done, and where.
-        return go_to(request, reverse("credentials:detail", args=[access.organization.pk, credential.pk]))
-    return go_to(request, reverse("credentials:list", args=[access.organization.pk]))
+        url = reverse("credentials:detail", args=[access.organization.pk, credential.pk])
+    return done(request, f"The credential “{credential.name}” was saved.", url)
 
 
 def first_missing(entered: Entered) -> Step | None:
