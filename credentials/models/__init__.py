@@ -6,6 +6,7 @@ from credentials.models.consumer import ConsumerToken, ConsumerTokenAttempt
 from credentials.models.credential import Credential
 from credentials.models.domain import Domain
 from credentials.models.draft import Draft
+from credentials.models.endpoint import TokenEndpoint
 from credentials.models.identity_provider import ConsumerIdentityProvider
 from credentials.models.integration import ApiIntegration
 from credentials.models.key_check import KeyCheck
@@ -24,4 +25,5 @@ __all__ = [
     "KeyCheck",
     "OAuthToken",
     "TokenAttempt",
+    "TokenEndpoint",
 ]

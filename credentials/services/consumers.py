@@ -149,8 +149,11 @@ def refresh(token_id: UUID, *, actor: Actor) -> Outcome:
 
 
 def refresh_as_read(token: ConsumerToken, *, actor: Actor) -> Outcome:
-    """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read."""
-    return ConsumerRenewal(token, actor).work(wanted=True)
+    """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read.
+
+    Raises `Held`.
+    """
+    return ConsumerRenewal(token, actor).work(wanted=True, on_demand=True)
 
 
 class ConsumerRenewal(Renewal):
@@ -161,6 +164,10 @@ class ConsumerRenewal(Renewal):
         self.actor = actor
         self.client: Client | None = None
         self.refresh_token = ""
+
+    def address(self) -> str:
+        provider = self._provider() if self.token.refresh_token else None
+        return provider.token_endpoint if provider else ""
 
     def left_unfinished(self) -> Sequence[Attempt]:
         left = ConsumerTokenAttempt.objects.filter(
@@ -235,14 +242,14 @@ class ConsumerRenewal(Renewal):
             note(token, self.actor, "consumer.renewed")
         return True
 
-    def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease) -> None:
+    def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease, held_until: datetime | None) -> None:
         now = database_now()
         with transaction.atomic():
             token = self._locked()
             journal.close(attempt, AttemptState.FAILED, now, error=failure.code)
             if journal.has_moved_on(token, claimed):
                 return
-            journal.note_failure(token, failure, now)
+            journal.note_failure(token, failure, now, held_until=held_until)
             if failure.permanent:
                 # What the provider has taken back is a secret too many.
                 token.refresh_token = ""

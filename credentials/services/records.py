@@ -6,17 +6,15 @@ from credentials.models import Credential
 from organizations import audit
 
 
+def entry(
+    credential: Credential, actor: audit.Actor, action: str, *, outcome: str = "ok", **details: Any
+) -> audit.NewEntry:
+    """An entry about one credential, for `audit.record_many`."""
+    return audit.NewEntry(actor, action, "credential", str(credential.pk), credential.name, outcome, details)
+
+
 def record(
     credential: Credential, actor: audit.Actor, action: str, *, outcome: str = "ok", **details: Any
 ) -> audit.AuditEntry:
     """Append an entry about one credential. Inside the caller's transaction, as its last statement."""
-    return audit.record(
-        credential.organization,
-        actor,
-        action,
-        object_type="credential",
-        object_id=str(credential.pk),
-        object_label=credential.name,
-        outcome=outcome,
-        details=details or None,
-    )
+    return audit.record_many(credential.organization, [entry(credential, actor, action, outcome=outcome, **details)])[0]

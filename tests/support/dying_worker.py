@@ -15,13 +15,13 @@ from typing import Any
 
 # Point -> (module, function, whether the function runs before the end comes).
 POINTS = {
-    "before the refresh is sent": ("credentials.services.refresh", "ask", False),
+    "before the refresh is sent": ("credentials.services.renewal", "send", False),
     "before the code is sent": ("credentials.services.exchange", "ask", False),
     # The provider has answered, so it has rotated; the product knows nothing of it.
     "before the answer is stored": ("credentials.services.journal", "keep_answer", False),
     "after the answer was stored": ("credentials.services.journal", "keep_answer", True),
     "before the swap": ("credentials.services.journal", "apply", False),
-    "in the transaction of the swap": ("credentials.services.journal", "close", True),
+    "in the transaction of the swap": ("credentials.services.swapping", "close_all", True),
     "after the swap": ("credentials.services.journal", "apply", True),
 }
 
