@@ -12,6 +12,7 @@ from credentials.views import (
     identity_provider,
     integrations,
     listing,
+    retry,
 )
 from credentials.wizard import views as wizard
 
@@ -38,6 +39,7 @@ urlpatterns = [
     path(f"{CREDENTIAL}/edit/", edit.edit_page, name="edit"),
     path(f"{CREDENTIAL}/authorize/", authorize.authorize, name="authorize"),
     path(f"{CREDENTIAL}/authorizations/<uuid:authorization_id>/", authorize.progress, name="authorization"),
+    path(f"{CREDENTIAL}/retry/", retry.retry, name="retry"),
     path(f"{CREDENTIAL}/delete/", delete.delete_page, name="delete"),
     path(f"{ORGANIZATION}/integrations/", integrations.listing, name="integrations"),
     path(f"{ORGANIZATION}/integrations/add/", integrations.add, name="integration-add"),

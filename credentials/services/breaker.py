@@ -20,6 +20,7 @@ from django.db.models.expressions import RawSQL
 
 from credentials.models import TokenEndpoint
 from credentials.models.clock import database_now
+from credentials.models.endpoint import place_of
 from credentials.models.leased import LeasedToken
 from credentials.oauth.errors import OAuthFailure
 from credentials.services import endpoints, explain, schedule
@@ -112,6 +113,12 @@ def note_failure(
         if opens:
             tell(row, "provider.down", {organization_id}, outcome="failed")
     return row.probe_at if row.holds_back else None
+
+
+def seconds_down(url: str) -> float | None:
+    """For how long nobody should ask there, for somebody who cannot be the probe; None where the provider is up."""
+    row = TokenEndpoint.objects.filter(digest=place_of(url)[0], down_since__isnull=False, several_tokens=True).first()
+    return max(1.0, row.seconds_until_probe(database_now())) if row else None
 
 
 def count(row: TokenEndpoint, token_id: UUID, organization_id: UUID, now: datetime) -> None:

@@ -42,24 +42,33 @@ class Claimed:
 
 @dataclass
 class Threads:
-    """How many threads of this process may be with providers that are not trusted to be quick, in all and for one.
+    """How many threads of this process may be with one host, and with hosts that are not trusted to be quick.
 
-    The rest is kept for those that are, and no organization can take all of it, however many providers of its hang.
+    Of the latter `careful` in all and `of_organization` for one organization. The rest is kept for others, and no
+    organization can take all of it, however many providers of its hang.
     """
 
-    in_all: int
-    of_one: int
-    taken: Counter[UUID] = field(default_factory=Counter)
+    of_host: int
+    careful: int
+    of_organization: int
+    at_host: Counter[str] = field(default_factory=Counter)
+    of: Counter[UUID] = field(default_factory=Counter)
 
-    def take(self, organization_id: UUID) -> bool:
-        if self.taken.total() >= self.in_all or self.taken[organization_id] >= self.of_one:
+    def take(self, host: str, organization_id: UUID, *, careful: bool) -> bool:
+        if self.at_host[host] >= self.of_host:
             return False
-        self.taken[organization_id] += 1
+        if careful and (self.of.total() >= self.careful or self.of[organization_id] >= self.of_organization):
+            return False
+        self.at_host[host] += 1
+        self.of[organization_id] += careful
         return True
 
-    def give_back(self, organization_id: UUID) -> None:
-        self.taken[organization_id] -= 1
-        self.taken += Counter()  # without those that have none
+    def give_back(self, host: str, organization_id: UUID, *, careful: bool) -> None:
+        self.at_host[host] -= 1
+        self.of[organization_id] -= careful
+        # Without those that have none.
+        self.at_host += Counter()
+        self.of += Counter()
 
 
 @dataclass
@@ -88,13 +97,12 @@ def claim(rows: Sequence[Due], wanted: int, threads: Threads) -> tuple[list[Clai
             attempts = begin(tokens, of_endpoint, now)
     except BaseException:
         for row in choice.chosen:
-            if row.token_id in choice.careful:
-                threads.give_back(row.organization_id)
+            threads.give_back(row.host, row.organization_id, careful=row.token_id in choice.careful)
         raise
     won = {token.pk for token in tokens}
     for row in choice.chosen:
-        if row.token_id in choice.careful and row.token_id not in won:
-            threads.give_back(row.organization_id)
+        if row.token_id not in won:
+            threads.give_back(row.host, row.organization_id, careful=row.token_id in choice.careful)
     return [
         Claimed(
             token,
@@ -127,14 +135,13 @@ def choose(
         if len(choice.chosen) == wanted or begun[endpoint.host] >= bulkhead.room_at(endpoint, under_way):
             choice.later.append(row)
             continue
-        if careful and not threads.take(row.organization_id):
+        if not threads.take(row.host, row.organization_id, careful=careful):
             choice.later.append(row)
             continue
         try:
             pass_or_hold(endpoint, row.token_id, now)
         except Held:
-            if careful:
-                threads.give_back(row.organization_id)
+            threads.give_back(row.host, row.organization_id, careful=careful)
             continue
         begun[endpoint.host] += 1
         choice.chosen.append(row)

@@ -19,7 +19,7 @@ from credentials.oauth.client import Client, RawAnswer, Transport
 from credentials.oauth.errors import OAuthFailure
 from credentials.oauth.id_token import Claims
 from credentials.outbound import GuardedAdapter
-from credentials.services import id_tokens, journal
+from credentials.services import breaker, id_tokens, journal
 from credentials.services.id_tokens import InvalidIdToken
 from credentials.services.identity_provider import client_of, required
 from credentials.services.lease import CALL_SECONDS, Lease
@@ -80,6 +80,9 @@ def hand_over_code(
 def exchange(provider: ConsumerIdentityProvider, given: CodeHandOver) -> tuple[RawAnswer, list[str]]:
     """What the token endpoint answers, and what was sent. Raises `OAuthFailure`."""
     client = opened(provider)
+    if (down_for := breaker.seconds_down(client.token_url)) is not None:
+        # Before anything is sent: the code is still good when the caller comes again.
+        raise OAuthFailure("provider_down", "", retry_after=down_for)
     transport = GuardedAdapter(deadline=CALL_SECONDS)
     try:
         raw = oauth.exchange_code(

@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -86,10 +86,17 @@ class Workshop:
         self.plan = Plan()
         self._places = threading.BoundedSemaphore(self.at_once)
         self._lock = threading.Lock()
-        self._careful_lock = threading.Lock()
+        self._claiming = threading.Lock()
+        self._busy: Counter[str] = Counter()
         self._ahead: deque[Claimed] = deque()
         self._working = 0
-        self._careful = claims.Threads(in_all=max(1, self.at_once * 3 // 4), of_one=max(1, self.at_once * 3 // 8))
+        # However quick a host was before, some threads are left when it hangs all of a sudden.
+        self._of_host = max(1, self.at_once * 5 // 6)
+        self._threads = claims.Threads(
+            of_host=self._of_host + self.at_once // AHEAD,
+            careful=max(1, self.at_once * 3 // 4),
+            of_organization=max(1, self.at_once * 3 // 8),
+        )
         self._next: Together[None, Claimed | Due | None | bool] = Together(self._take)
 
     def work(self, *, actor: Actor, seconds: float = SHIFT) -> int:
@@ -109,8 +116,14 @@ class Workshop:
                 self._renew(found, actor)
 
     def _claimed_ahead(self) -> Claimed | None:
+        """The first of a host that has not enough threads of this process already."""
         with self._lock:
-            return self._ahead.popleft() if self._ahead else None
+            for each in self._ahead:
+                if self._busy[each.endpoint.host] < self._of_host:
+                    self._ahead.remove(each)
+                    self._busy[each.endpoint.host] += 1
+                    return each
+        return None
 
     def _work(self, actor: Actor, until: float) -> int:
         count, patience = 0, time.monotonic() + LINGER
@@ -129,32 +142,33 @@ class Workshop:
 
     def _take(self, asks: Sequence[None]) -> list[Claimed | Due | None | bool]:
         """Something to do for each thread that asks: None where nothing is due, False where there is no room for it."""
-        with self._lock:
-            found: list[Claimed | Due | None | bool] = [
-                self._ahead.popleft() for _ in range(min(len(asks), len(self._ahead)))
-            ]
-            ahead = max(0, self._working // AHEAD - len(self._ahead))
-        wanted = len(asks) - len(found)
-        if not wanted:
+        found = self._hand_out(len(asks))
+        if len(found) == len(asks):
             return found
-        return found + self._claim(wanted, ahead)
+        singles, is_anything_due = self._claim(len(asks) - len(found))
+        found += singles
+        found += self._hand_out(len(asks) - len(found))
+        return [*found, *[False if is_anything_due else None] * (len(asks) - len(found))]
 
-    def _claim(self, wanted: int, ahead: int) -> list[Claimed | Due | None | bool]:
+    def _hand_out(self, count: int) -> list[Claimed | Due | None | bool]:
+        claimed = (self._claimed_ahead() for _ in range(count))
+        return [each for each in claimed if each is not None]
+
+    def _claim(self, wanted: int) -> tuple[list[Due], bool]:
+        """Claim for `wanted` threads and some ahead. What cannot be claimed with others, and whether anything is due."""
+        with self._lock:
+            ahead = max(0, self._working // AHEAD - len(self._ahead))
         rows = self.plan.take(4 * (wanted + ahead))
-        found: list[Claimed | Due | None | bool] = [row for row in rows if row.endpoint_id is None][:wanted]
-        singles = {row.token_id for row in found if isinstance(row, Due)}
-        rows = [row for row in rows if row.token_id not in singles]
-        later: list[Due] = [row for row in rows if row.endpoint_id is None]
+        singles = [row for row in rows if row.endpoint_id is None]
+        later = singles[wanted:]
         if known := [row for row in rows if row.endpoint_id is not None]:
-            with self._careful_lock:
-                claimed, no_room = claims.claim(known, wanted + ahead - len(found), self._careful)
-            at_once = wanted - len(found)
-            found += claimed[:at_once]
+            with self._claiming:
+                claimed, no_room = claims.claim(known, wanted + ahead - len(singles[:wanted]), self._threads)
             later += no_room
             with self._lock:
-                self._ahead.extend(claimed[at_once:])
+                self._ahead.extend(claimed)
         self.plan.give_back(later)
-        return [*found, *[False if rows else None] * (wanted - len(found))]
+        return singles[:wanted], bool(rows) or bool(self._ahead)
 
     def _renew(self, found: Claimed | Due, actor: Actor) -> None:
         token_id = found.token_id if isinstance(found, Due) else found.token.pk
@@ -171,9 +185,12 @@ class Workshop:
             logger.exception("Renewing the token %s failed.", token_id)
             self.plan.set_aside(token_id)
         finally:
-            if isinstance(found, Claimed) and found.careful:
-                with self._careful_lock:
-                    self._careful.give_back(found.token.organization_id)
+            if isinstance(found, Claimed):
+                host, organization_id = found.endpoint.host, found.token.organization_id
+                with self._claiming:
+                    self._threads.give_back(host, organization_id, careful=found.careful)
+                with self._lock:
+                    self._busy[host] -= 1
 
 
 _workshop = Workshop(settings.CELERY_WORKER_CONCURRENCY)

@@ -65,6 +65,12 @@ def ask_for_first(credential: Credential) -> bool:
     return OAuthToken.objects.filter(pk=credential.pk, refresh_at__isnull=False).exists()
 
 
+def retry_now(credential: Credential, *, actor: Actor) -> Outcome:
+    """Renew the token because a person says so: though it is not due, and though the provider is taken to be down."""
+    token = OAuthToken.objects.filter(pk=credential.pk).first()
+    return refresh(credential.pk, actor=actor, instead_of=token.generation) if token else Outcome.NOT_DUE
+
+
 def refresh_as_read(token: OAuthToken, *, actor: Actor) -> Outcome:
     """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read.
 

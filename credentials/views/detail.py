@@ -16,7 +16,7 @@ from credentials.services.addresses import shown_redirect_uri
 from credentials.services.delete import domain_usages, usages
 from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
-from credentials.views.presentation import missing_identity_provider, present, problem_of
+from credentials.views.presentation import missing_identity_provider, present, problem_of, provider_down
 from organizations.access import Access, in_organization
 from organizations.models import AuditEntry
 from organizations.policies import Action
@@ -73,7 +73,7 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
     context = {
         "access": access,
         "credential": view,
-        "problem": problem_of(credential, view) or missing_identity_provider(access, credential),
+        "problem": provider_down(access, credential) or problem_of(credential, view) or missing_identity_provider(access, credential),
         "redirect_uri": uri_of(credential),
         "usages": used_by,
         "activity": [event(entry) for entry in history(credential)],

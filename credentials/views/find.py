@@ -10,7 +10,7 @@ from organizations.access import Access
 
 def find_credential(access: Access, credential_id: UUID) -> Credential:
     credential = (
-        Credential.objects.select_related("organization__account", "token", "created_by", "updated_by")
+        Credential.objects.select_related("organization__account", "token__endpoint", "created_by", "updated_by")
         .filter(pk=credential_id, organization=access.organization)
         .first()
     )
