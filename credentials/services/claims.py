@@ -107,7 +107,7 @@ def claim(rows: Sequence[Due], wanted: int, threads: Threads) -> tuple[list[Clai
         Claimed(
             token,
             Lease(OAuthToken, token.pk, token.generation, token.lease_owner, claimed_at),
-            of_endpoint[token.endpoint_id],
+            of_endpoint[token.endpoint_id or 0],
             attempts.get(token.pk),
             token.pk in choice.careful,
         )

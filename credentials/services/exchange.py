@@ -147,9 +147,7 @@ def note(authorization: Authorization, failure: OAuthFailure | None) -> None:
     if failure is None or failure.permanent:
         breaker.note_answer(endpoint)
     else:
-        breaker.note_failure(
-            endpoint, failure, token_id=credential.pk, organization_id=credential.organization_id
-        )
+        breaker.note_failure(endpoint, failure, token_id=credential.pk, organization_id=credential.organization_id)
 
 
 def settle(authorization: Authorization, attempt: TokenAttempt, *, heard: bool = False) -> None:

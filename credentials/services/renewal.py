@@ -40,11 +40,6 @@ class NotSent(OAuthFailure):
     """This process was too late to send anything. It says nothing about the provider."""
 
 
-def send(renewal: "Renewal", transport: Transport) -> RawAnswer:
-    """The one place from which a renewal leaves. Raises `OAuthFailure`."""
-    return renewal.request(transport)
-
-
 class Renewal(ABC):
     """One renewal of one token. The abstract methods are what differs between whose token it is.
 
@@ -172,7 +167,7 @@ class Renewal(ABC):
             raise NotSent("timeout", "", permanent=False)
         transport = GuardedAdapter(deadline=CALL_SECONDS)
         try:
-            raw = send(self, transport)
+            raw = self.request(transport)
         finally:
             transport.close()
         journal.keep_answer(attempt, raw)

@@ -73,7 +73,9 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
     context = {
         "access": access,
         "credential": view,
-        "problem": provider_down(access, credential) or problem_of(credential, view) or missing_identity_provider(access, credential),
+        "problem": provider_down(access, credential)
+        or problem_of(credential, view)
+        or missing_identity_provider(access, credential),
         "redirect_uri": uri_of(credential),
         "usages": used_by,
         "activity": [event(entry) for entry in history(credential)],

@@ -123,8 +123,19 @@ def refreshing(
     kept = name != "PostgreSQL" or (rate >= 150 and ratio >= 0.6)
     promise = ">= 150/s, >= 0.6" if name == "PostgreSQL" else "none, for comparison"
     return [
-        Line(f"full refreshes, {name}", "bare posts, as many threads", round(rate), round(against), "1/s", ratio, promise, kept),
-        Line(f"worker's memory, {name}", "what it may take", peak, 300, "MB", round(peak / 300, 2), "<= 300", peak <= 300),
+        Line(
+            f"full refreshes, {name}",
+            "bare posts, as many threads",
+            round(rate),
+            round(against),
+            "1/s",
+            ratio,
+            promise,
+            kept,
+        ),
+        Line(
+            f"worker's memory, {name}", "what it may take", peak, 300, "MB", round(peak / 300, 2), "<= 300", peak <= 300
+        ),
     ]
 
 
