@@ -15,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError
 
-from credentials.services import claims
+from credentials.services import claims, lease
 from credentials.services.claims import Claimed
 from credentials.services.due import Due, due
 from credentials.services.refresh import CredentialRenewal, refresh
@@ -32,6 +32,7 @@ SHIFT = 25.0  # seconds
 # How long a thread waits for room at a provider before it makes itself free for other tasks, and how often it looks.
 LINGER, LOOK_AGAIN = 1.0, 0.05  # seconds
 SET_ASIDE = 300.0  # seconds
+FULL = 0.1  # seconds: for how long a host is passed over at which there was no room
 # Of the threads of a process, how many find something claimed for them already.
 AHEAD = 3
 _dice = random.SystemRandom()
@@ -42,18 +43,37 @@ class Plan:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: deque[Due] = deque()
+        self._rows: list[Due] = []
         self._read = float("-inf")
+        self._full: dict[str, float] = {}
         self._aside: dict[UUID, float] = {}
 
     def take(self, count: int) -> list[Due]:
+        """The next rows, except those of hosts that had no room a moment ago: nobody waits behind them."""
         with self._lock:
             now = time.monotonic()
-            if now - self._read > PLAN_LIVES or (not self._rows and now - self._read > LOOK_AGAIN):
-                self._aside = {each: until for each, until in self._aside.items() if until > now}
-                self._rows = deque(self._shuffled([each for each in due(PLAN) if each.token_id not in self._aside]))
-                self._read = time.monotonic()
-            return [self._rows.popleft() for _ in range(min(count, len(self._rows)))]
+            age = now - self._read
+            if age > PLAN_LIVES or (
+                age > LOOK_AGAIN and not any(self._full.get(row.host, 0) < now for row in self._rows)
+            ):
+                self._read_again(now)
+            taken: list[Due] = []
+            rest: list[Due] = []
+            for row in self._rows:
+                wanted = len(taken) < count and self._full.get(row.host, 0) < now
+                (taken if wanted else rest).append(row)
+            self._rows = rest
+            return taken
+
+    def is_empty(self) -> bool:
+        with self._lock:
+            return not self._rows
+
+    def _read_again(self, now: float) -> None:
+        self._aside = {each: until for each, until in self._aside.items() if until > now}
+        self._full = {host: until for host, until in self._full.items() if until > now}
+        self._rows = self._shuffled([each for each in due(PLAN) if each.token_id not in self._aside])
+        self._read = time.monotonic()
 
     @staticmethod
     def _shuffled(rows: list[Due]) -> list[Due]:
@@ -61,10 +81,12 @@ class Plan:
         portions = [rows[start : start + PORTION] for start in range(0, len(rows), PORTION)]
         return [row for portion in portions for row in _dice.sample(portion, len(portion))]
 
-    def give_back(self, rows: Sequence[Due]) -> None:
-        """What there was no room for keeps its place."""
+    def give_back(self, rows: Sequence[Due], *, full: bool) -> None:
+        """They keep their place. `full`: there was no room at their hosts."""
         with self._lock:
-            self._rows.extendleft(reversed(rows))
+            self._rows[:0] = rows
+            if full:
+                self._full |= dict.fromkeys((row.host for row in rows), time.monotonic() + FULL)
 
     def set_aside(self, token_id: UUID) -> None:
         """Something is wrong with this one: the others must not wait behind it."""
@@ -73,7 +95,7 @@ class Plan:
 
     def forget(self) -> None:
         with self._lock:
-            self._rows.clear()
+            self._rows = []
             self._read = float("-inf")
 
 
@@ -97,7 +119,7 @@ class Workshop:
             careful=max(1, self.at_once * 3 // 4),
             of_organization=max(1, self.at_once * 3 // 8),
         )
-        self._next: Together[None, Claimed | Due | None | bool] = Together(self._take)
+        self._next: Together[None, Claimed | Due | bool | None] = Together(self._take)
 
     def work(self, *, actor: Actor, seconds: float = SHIFT) -> int:
         """Renew until nothing is due or the shift is over; how many were asked for. 0 where enough threads are at it."""
@@ -140,7 +162,7 @@ class Workshop:
             self._renew(found, actor)
         return count
 
-    def _take(self, asks: Sequence[None]) -> list[Claimed | Due | None | bool]:
+    def _take(self, asks: Sequence[None]) -> list[Claimed | Due | bool | None]:
         """Something to do for each thread that asks: None where nothing is due, False where there is no room for it."""
         found = self._hand_out(len(asks))
         if len(found) == len(asks):
@@ -150,7 +172,7 @@ class Workshop:
         found += self._hand_out(len(asks) - len(found))
         return [*found, *[False if is_anything_due else None] * (len(asks) - len(found))]
 
-    def _hand_out(self, count: int) -> list[Claimed | Due | None | bool]:
+    def _hand_out(self, count: int) -> list[Claimed | Due | bool | None]:
         claimed = (self._claimed_ahead() for _ in range(count))
         return [each for each in claimed if each is not None]
 
@@ -164,16 +186,21 @@ class Workshop:
         if known := [row for row in rows if row.endpoint_id is not None]:
             with self._claiming:
                 claimed, no_room = claims.claim(known, wanted + ahead - len(singles[:wanted]), self._threads)
-            later += no_room
+            self.plan.give_back(no_room, full=len(claimed) < wanted)
             with self._lock:
                 self._ahead.extend(claimed)
-        self.plan.give_back(later)
-        return singles[:wanted], bool(rows) or bool(self._ahead)
+        self.plan.give_back(later, full=False)
+        return singles[:wanted], bool(rows) or bool(self._ahead) or not self.plan.is_empty()
 
     def _renew(self, found: Claimed | Due, actor: Actor) -> None:
         token_id = found.token_id if isinstance(found, Due) else found.token.pk
         try:
             if isinstance(found, Due):
+                refresh(token_id, actor=actor)
+                return
+            if found.attempt is None:
+                # Something is left of it, or its address has changed: not a matter of one step.
+                lease.release(found.lease)
                 refresh(token_id, actor=actor)
                 return
             renewal = CredentialRenewal(found.token, actor)

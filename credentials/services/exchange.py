@@ -140,7 +140,7 @@ def note(authorization: Authorization, failure: OAuthFailure | None) -> None:
     """Tell the breaker what came of a call, and remember where the token comes from. Without answer or call: nothing."""
     credential = authorization.credential
     life_cycle = room(credential.kind).life_cycle
-    if life_cycle is None or failure is not None and failure.code in OURS:
+    if life_cycle is None or (failure is not None and failure.code in OURS):
         return
     endpoint = endpoints.found(life_cycle.endpoint(credential.payload))
     OAuthToken.objects.filter(pk=credential.pk).exclude(endpoint=endpoint).update(endpoint=endpoint)

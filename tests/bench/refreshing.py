@@ -1,6 +1,5 @@
 """How fast tokens are renewed by one worker, held against bare posts, and what a sweep costs among a million tokens."""
 
-import json
 import statistics
 import subprocess
 import sys
