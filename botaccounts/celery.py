@@ -1,6 +1,7 @@
 """The Celery application. A task carries ids only; the database sweep finds what a lost message left behind."""
 
 import os
+from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init, worker_init
@@ -10,6 +11,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botaccounts.settings")
 app = Celery("botaccounts")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def tell_the_workshop(sender: Any = None, **_: object) -> None:
+    """How many threads there are, by the setting or by the command line."""
+    from credentials.services import drain
+
+    drain.set_threads(int(sender.concurrency))
 
 
 @worker_init.connect

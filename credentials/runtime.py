@@ -13,7 +13,7 @@ from credentials.models.leased import LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
 from credentials.services import challenges, consumers, explain
 from credentials.services.records import tell
-from credentials.services.refresh import Outcome, ask_for_first, end_when_expired, refresh_as_read
+from credentials.services.refresh import Held, Outcome, ask_for_first, end_when_expired, refresh_as_read
 from credentials.types.base import CredentialType, Material, TokenOwner, UsableToken
 from credentials.types.registry import room
 from organizations.audit import Actor
@@ -131,7 +131,10 @@ def make_ready_again(
         now = database_now()
         if token.failures and token.refresh_at and token.refresh_at > now and not token.is_leased_at(now):
             return None
-        outcome = renewed_as_read(token, actor=actor)
+        try:
+            outcome = renewed_as_read(token, actor=actor)
+        except Held:
+            return None
         if outcome is Outcome.WAIT or outcome is Outcome.ENDED:
             return None
         if outcome is not Outcome.RENEWED:
@@ -250,7 +253,10 @@ def living(
             raise ended
         if token.failures and token.refresh_at > now and not token.is_leased_at(now):
             raise Unavailable(token.last_error, (token.refresh_at - now).total_seconds())
-        outcome = renew(token)
+        try:
+            outcome = renew(token)
+        except Held as held:
+            raise Unavailable(held.reason, held.seconds) from None
         if outcome is Outcome.BUSY or outcome is Outcome.NOT_DUE:
             if time.monotonic() + poll >= until:
                 raise Unavailable("the token is being renewed", 2.0)

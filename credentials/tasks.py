@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from credentials.services import challenge_exchange, consumers, deliveries, exchange, mails, refresh, sweep
+from credentials.services import challenge_exchange, consumers, deliveries, drain, exchange, mails, refresh, sweep
 from organizations.audit import Actor
 
 
@@ -21,6 +21,11 @@ def take_up_exchange(authorization_id: str) -> None:
 @shared_task(name="credentials.tasks.refresh_token")
 def refresh_token(credential_id: str) -> None:
     refresh.refresh(UUID(credential_id), actor=Actor.worker())
+
+
+@shared_task(name="credentials.tasks.renew_due")
+def renew_due() -> None:
+    drain.work(actor=Actor.worker())
 
 
 @shared_task(name="credentials.tasks.refresh_consumer_token")

@@ -15,6 +15,7 @@ from credentials.views import (
     listing,
     notices,
     proving,
+    retry,
     webhook,
 )
 from credentials.wizard import views as wizard
@@ -46,6 +47,7 @@ urlpatterns = [
     path(f"{CREDENTIAL}/authorizations/<uuid:authorization_id>/", authorize.progress, name="authorization"),
     path(f"{CREDENTIAL}/authorizations/<uuid:authorization_id>/account/", proving.decide, name="decide"),
     path(f"{CREDENTIAL}/refresh/", proving.try_refresh, name="test-refresh"),
+    path(f"{CREDENTIAL}/retry/", retry.retry, name="retry"),
     path(f"{CREDENTIAL}/delete/", delete.delete_page, name="delete"),
     path(f"{ORGANIZATION}/integrations/", integrations.listing, name="integrations"),
     path(f"{ORGANIZATION}/integrations/add/", integrations.add, name="integration-add"),

@@ -102,10 +102,8 @@ def _commands(place: Place, var: Path) -> dict[str, list[str]]:
         "-A",
         "botaccounts",
         "worker",
-        "--pool",
-        "threads",
         "--concurrency",
-        "8",
+        "12",
         "--loglevel",
         "INFO",
     ]

@@ -7,6 +7,7 @@ from credentials.models.credential import Credential
 from credentials.models.domain import Domain
 from credentials.models.draft import Draft
 from credentials.models.ending import Ending
+from credentials.models.endpoint import TokenEndpoint
 from credentials.models.identity_provider import ConsumerIdentityProvider
 from credentials.models.integration import ApiIntegration
 from credentials.models.key_check import KeyCheck
@@ -31,6 +32,7 @@ __all__ = [
     "NoticeMail",
     "OAuthToken",
     "TokenAttempt",
+    "TokenEndpoint",
     "Webhook",
     "WebhookDelivery",
 ]

@@ -27,6 +27,7 @@ class ConsumerToken(LeasedToken):
                 fields=["lease_until"], name="consumer_token_leased", condition=models.Q(lease_until__isnull=False)
             ),
             models.Index(fields=["expires_at"], name="consumer_token_ended"),
+            models.Index(fields=["endpoint", "organization"], name="consumer_token_of_endpoint"),
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,8 @@ class LeasedToken(SealedModel):
     `generation` is the fence: it grows with every swap, and a swap only succeeds on the generation it was asked for.
     `lease_owner` and `lease_until` say who may talk to the token endpoint; without the lease nobody refreshes.
     `refresh_at` is when to try next; null means that there is nothing to try.
-    `failures` counts the transient failures since the last success.
+    `failures` counts the transient failures since the last success. `endpoint` is the token endpoint that was asked
+    last, so that what is due and what is under way can be counted by provider.
     """
 
     access_token = EncryptedField()
@@ -30,6 +31,10 @@ class LeasedToken(SealedModel):
     failures = models.PositiveIntegerField(default=0)
     last_error = models.TextField(blank=True)
     last_error_at = models.DateTimeField(null=True)
+    endpoint = models.ForeignKey(
+        "credentials.TokenEndpoint", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    organization_id: uuid.UUID  # of whoever the model says it belongs to
 
     class Meta:
         abstract = True

@@ -18,6 +18,7 @@ class OAuthToken(LeasedToken):
     class Meta:
         indexes = [
             models.Index(fields=["refresh_at"], name="token_due", condition=models.Q(refresh_at__isnull=False)),
+            models.Index(fields=["endpoint", "organization"], name="token_of_endpoint"),
             models.Index(fields=["lease_until"], name="token_leased", condition=models.Q(lease_until__isnull=False)),
             # The list's filter *Expiring* asks for what is failing; hardly anything is.
             models.Index(
@@ -43,6 +44,8 @@ class TokenAttempt(Attempt):
     class Meta:
         indexes = [
             models.Index(fields=["token", "started_at"], name="attempt_of_token"),
+            # Asked for at every renewal, among all that there were in a month.
+            models.Index(fields=["token"], name="attempt_unfinished", condition=models.Q(finished_at__isnull=True)),
             models.Index(
                 fields=["finished_at"], name="attempt_finished", condition=models.Q(finished_at__isnull=False)
             ),

@@ -19,7 +19,7 @@ from credentials.oauth.client import Client, RawAnswer, Transport
 from credentials.oauth.errors import OAuthFailure
 from credentials.oauth.id_token import Claims
 from credentials.outbound import GuardedAdapter
-from credentials.services import id_tokens, journal
+from credentials.services import breaker, id_tokens, journal
 from credentials.services.id_tokens import InvalidIdToken
 from credentials.services.identity_provider import client_of, required
 from credentials.services.lease import CALL_SECONDS, Lease
@@ -80,6 +80,9 @@ def hand_over_code(
 def exchange(provider: ConsumerIdentityProvider, given: CodeHandOver) -> tuple[RawAnswer, list[str]]:
     """What the token endpoint answers, and what was sent. Raises `OAuthFailure`."""
     client = opened(provider)
+    if (down_for := breaker.seconds_down(client.token_url)) is not None:
+        # Before anything is sent: the code is still good when the caller comes again.
+        raise OAuthFailure("provider_down", "", retry_after=down_for)
     transport = GuardedAdapter(deadline=CALL_SECONDS)
     try:
         raw = oauth.exchange_code(
@@ -149,8 +152,11 @@ def refresh(token_id: UUID, *, actor: Actor) -> Outcome:
 
 
 def refresh_as_read(token: ConsumerToken, *, actor: Actor) -> Outcome:
-    """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read."""
-    return ConsumerRenewal(token, actor).work(wanted=True)
+    """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read.
+
+    Raises `Held`.
+    """
+    return ConsumerRenewal(token, actor).work(wanted=True, on_demand=True)
 
 
 class ConsumerRenewal(Renewal):
@@ -165,6 +171,9 @@ class ConsumerRenewal(Renewal):
 
     def look(self) -> None:
         self.provider = ConsumerIdentityProvider.objects.filter(account=self.token.account_id, flow=Flow.CODE).first()
+
+    def address(self) -> str:
+        return self.provider.token_endpoint if self.provider and self.token.refresh_token else ""
 
     def left_unfinished(self) -> Sequence[Attempt]:
         left = ConsumerTokenAttempt.objects.filter(
@@ -234,14 +243,14 @@ class ConsumerRenewal(Renewal):
             note(token, self.actor, "consumer.renewed")
         return True
 
-    def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease) -> None:
+    def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease, held_until: datetime | None) -> None:
         now = database_now()
         with transaction.atomic():
             token = self._locked()
             journal.close(attempt, AttemptState.FAILED, now, error=failure.code)
             if journal.has_moved_on(token, claimed):
                 return
-            journal.note_failure(token, failure, now)
+            journal.note_failure(token, failure, now, held_until=held_until)
             if failure.permanent:
                 # What the provider has taken back is a secret too many.
                 token.refresh_token = ""

@@ -7,14 +7,14 @@ from uuid import UUID
 from django.db import transaction
 
 from credentials.crypto.envelope import Unsealable
-from credentials.models import Authorization, TokenAttempt
+from credentials.models import Authorization, OAuthToken, TokenAttempt
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.token import AttemptState, Grant
 from credentials.oauth import answer
 from credentials.oauth.errors import OAuthFailure
 from credentials.outbound import GuardedAdapter
-from credentials.services import account, journal
+from credentials.services import account, breaker, endpoints, journal
 from credentials.services.authorize import actor_of, give_up
 from credentials.services.lease import CALL_SECONDS, LEASE, in_time, last_moment_to_store
 from credentials.types.base import Material
@@ -22,6 +22,8 @@ from credentials.types.registry import room
 from organizations.audit import Actor
 
 ATTEMPTS_AT_MOST = 2
+# Failures by which nothing is known of the provider.
+OURS = frozenset({"secrets_unreadable", "invalid_request"})
 
 
 class TooLate(Exception):
@@ -92,9 +94,10 @@ def request(authorization: Authorization, since: float) -> None:
         try:
             ask(authorization, attempt, since)
         except OAuthFailure as failure:
+            note(authorization, failure)
             fail(authorization, attempt, failure)
         else:
-            settle(authorization, attempt)
+            settle(authorization, attempt, heard=True)
     except journal.Gone:
         return
     except TooLate:
@@ -136,19 +139,37 @@ def ask(authorization: Authorization, attempt: TokenAttempt, since: float) -> No
     journal.keep_answer(attempt, raw, last_moment_to_store(since))
 
 
-def settle(authorization: Authorization, attempt: TokenAttempt) -> None:
-    """Parse the stored answer, swap the token and end the authorization in one transaction.
+def note(authorization: Authorization, failure: OAuthFailure | None) -> None:
+    """Tell the breaker what came of a call, and remember where the token comes from. Without answer or call: nothing."""
+    credential = authorization.credential
+    life_cycle = room(credential.kind).life_cycle
+    if life_cycle is None or (failure is not None and failure.code in OURS):
+        return
+    endpoint = endpoints.found(life_cycle.endpoint(credential.payload))
+    OAuthToken.objects.filter(pk=credential.pk).exclude(endpoint=endpoint).update(endpoint=endpoint)
+    if failure is None or failure.permanent:
+        breaker.note_answer(endpoint)
+    else:
+        breaker.note_failure(endpoint, failure, token_id=credential.pk, organization_id=credential.organization_id)
+
+
+def settle(authorization: Authorization, attempt: TokenAttempt, *, heard: bool = False) -> None:
+    """Parse the stored answer, swap the token and end the authorization in one transaction. `heard`: it came just now.
 
     Where it is another account's than before, the grant is kept aside and a person is asked.
     """
     try:
         tokens = answer.parse(journal.kept_answer(attempt), secrets=journal.sent_secrets(attempt))
     except OAuthFailure as failure:
+        if heard:
+            note(authorization, failure)
         fail(authorization, attempt, failure)
         return
     except Unsealable:
         fail(authorization, attempt, OAuthFailure("secrets_unreadable", "", permanent=True))
         return
+    if heard:
+        note(authorization, None)
     granted_by = account.who(authorization, tokens)
     now = database_now()
     came_of_it = account.columns(tokens, granted_by, now)

@@ -152,6 +152,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Nothing needs to be done while it is tried again; ask the resource's operator if it goes on.",
         TRY_AGAIN,
     ),
+    "provider_down": Explanation(
+        "The resource is not answering",
+        "the resource is not answering",
+        "Nothing needs to be done: it is tried again by itself, and renewed when the resource is back.",
+    ),
     "certificate_expired": Explanation(
         "The key certificate has ended",
         "its key certificate has ended",

@@ -5,7 +5,8 @@ parsed, and the token is swapped where its generation still matches. Each functi
 """
 
 import time
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,24 +15,22 @@ from django.db.models import F
 
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Authorization, Credential, OAuthToken, TokenAttempt
-from credentials.models.authorization import AuthorizationStatus
 from credentials.models.credential import Status
 from credentials.models.leased import Attempt, AttemptState, Grant, LeasedToken
-from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS, TokenSet
+from credentials.oauth.answer import TokenSet
 from credentials.oauth.client import RawAnswer
 from credentials.oauth.errors import OAuthFailure
-from credentials.services import endings, explain, notices, schedule
+from credentials.services import explain, notices, schedule, swapping
 from credentials.services.lease import Lease
 from credentials.services.records import record
+from credentials.services.swapping import Gone, Swap, has_moved_on, swap
+from credentials.services.together import Together
 from credentials.types.base import Material
 from credentials.types.registry import room
 from organizations.audit import Actor
 
+__all__ = ["Gone", "has_moved_on", "swap"]
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds between the tries to store an answer
-
-
-class Gone(Exception):
-    """The credential was deleted meanwhile: there is nothing left to ask for or to write down."""
 
 
 def begin(
@@ -60,10 +59,10 @@ def keep_answer(attempt: Attempt, raw: RawAnswer, until: float = 0.0) -> None:
     """
     attempt.seal("answer", raw.to_json())
     attempt.state = AttemptState.ANSWERED
-    rows, pause = type(attempt)._default_manager.filter(pk=attempt.pk), FIRST_PAUSE
+    pause = FIRST_PAUSE
     while True:
         try:
-            stored = rows.update(answer=attempt.answer, state=attempt.state)
+            _keep(attempt)
         except (OperationalError, InterfaceError):
             if time.monotonic() + pause >= until:
                 raise
@@ -71,9 +70,20 @@ def keep_answer(attempt: Attempt, raw: RawAnswer, until: float = 0.0) -> None:
             pause = min(pause * 2, LONGEST_PAUSE)
             connection.close_if_unusable_or_obsolete()  # it is opened anew
         else:
-            break
-    if not stored:
-        raise Gone
+            return
+
+
+def keep_all(attempts: Sequence[Attempt]) -> Sequence[None]:
+    """Store answers that have been sealed. Raises `Gone` where any attempt is not there any more."""
+    for model in {type(attempt) for attempt in attempts}:
+        of_model = [attempt for attempt in attempts if type(attempt) is model]
+        with transaction.atomic():
+            if swapping.write_all(of_model, ("answer", "state")) != len(of_model):
+                raise Gone
+    return [None] * len(attempts)
+
+
+_keep: Together[Attempt, None] = Together(keep_all)
 
 
 def kept_answer(attempt: Attempt) -> RawAnswer:
@@ -102,74 +112,24 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Acto
     first token of a new authorization, which replaces everything that came from the one before; so is one that nobody
     had to authorize, where there is nothing yet. Raises `Gone`.
     """
-    with transaction.atomic():
-        credential, token = lock(attempt.token_id)
-        if lease and has_moved_on(token, lease):
-            close(attempt, AttemptState.FAILED, now, error="superseded")
-            return False
-        renewal = lease is not None and bool(token.access_token or token.refresh_token)
-        has_refresh_token = bool(tokens.refresh_token) or (renewal and bool(token.refresh_token))
-        life_cycle = room(credential.kind).life_cycle
-        renews = life_cycle is not None and life_cycle.can_renew(
-            credential.payload, has_refresh_token=has_refresh_token
-        )
-        # RFC 6749 §5.1: a scope that is not said is the one that was asked for, or the one before.
-        scope = token.scope if renewal else asked_scope(credential)
-        swap(token, tokens, now, renews=renews, renewal=renewal, scope=scope)
-        token.save()
-        close(attempt, AttemptState.APPLIED, now)
-        forget_older(token, now)
-        ended_at, ends_at = credential.expires_at, None if renews else token.expires_at
-        Credential.objects.filter(pk=credential.pk).update(
-            status=Status.ACTIVE,
-            status_code="",
-            status_reason="",
-            status_changed_at=now if credential.status != Status.ACTIVE else F("status_changed_at"),
-            expires_at=ends_at,
-        )
-        if ends_at != ended_at:
-            credential.expires_at = ends_at
-            endings.keep(credential)
-        record(
-            credential,
-            actor,
-            "token.refreshed" if renewal else "token.obtained",
-            grant=attempt.grant,
-            generation=token.generation,
-            renews_itself=renews,
-        )
-    return True
+    return _apply(Swap(attempt, tokens, now, actor, lease))
 
 
-def swap(token: LeasedToken, tokens: TokenSet, now: datetime, *, renews: bool, renewal: bool, scope: str) -> None:
-    """Put the new tokens into the row, which the caller has locked and saves. The lease ends with it.
-
-    A renewal without refresh token keeps the old one (RFC 6749 §6). `scope` counts where the answer names none.
-    """
-    lifetime = tokens.expires_in
-    if lifetime is None and renews:
-        lifetime = DEFAULT_LIFETIME_SECONDS
-    token.seal("access_token", tokens.access_token)
-    if tokens.refresh_token:
-        token.seal("refresh_token", tokens.refresh_token)
-    elif not renewal:
-        token.refresh_token = ""
-    token.token_type = tokens.token_type
-    token.scope = tokens.scope if tokens.scope is not None else scope
-    token.obtained_at = now
-    token.expires_at = now + timedelta(seconds=lifetime) if lifetime is not None else None
-    token.refresh_at = schedule.refresh_moment(now, lifetime) if renews and lifetime is not None else None
-    token.failures, token.last_error, token.last_error_at = 0, "", None
-    token.generation += 1
-    token.lease_owner, token.lease_until = "", None
+_apply: Together[Swap, bool] = Together(swapping.apply_all)
 
 
-def note_failure(token: LeasedToken, failure: OAuthFailure, now: datetime) -> None:
+def note_failure(
+    token: LeasedToken, failure: OAuthFailure, now: datetime, *, held_until: datetime | None = None
+) -> None:
     """Put a failed renewal into the row, which the caller has locked and saves. The lease ends with it."""
-    token.failures += 1
     token.last_error, token.last_error_at = explain.reason(failure.code, failure.description), now
-    token.refresh_at = None if failure.permanent else schedule.retry_moment(now, token.failures, failure.retry_after)
     token.lease_owner, token.lease_until = "", None
+    if held_until is not None:
+        # Behind the others: a token at which a provider stumbles must not be the one that probes for ever.
+        token.refresh_at = held_until
+        return
+    token.failures += 1
+    token.refresh_at = None if failure.permanent else schedule.retry_moment(now, token.failures, failure.retry_after)
 
 
 def note_interruption(token: LeasedToken, now: datetime, lease: Lease) -> bool:
@@ -188,30 +148,9 @@ def note_interruption(token: LeasedToken, now: datetime, lease: Lease) -> bool:
     return has_to_wait
 
 
-def has_moved_on(token: LeasedToken, lease: Lease) -> bool:
-    """Whether somebody else has swapped the token, or holds its lease."""
-    return token.generation != lease.generation or token.lease_owner != lease.owner
-
-
 def lock(credential_id: UUID) -> tuple[Credential, OAuthToken]:
     """The credential and its token, locked in this order, and before any authorization of it. Raises `Gone`."""
-    try:
-        credential = (
-            Credential.objects.select_related("organization")
-            .select_for_update(of=("self",), no_key=True)
-            .get(pk=credential_id)
-        )
-        token = OAuthToken.objects.select_for_update(no_key=True).get(pk=credential_id)
-    except (Credential.DoesNotExist, OAuthToken.DoesNotExist):
-        raise Gone from None
-    return credential, token
-
-
-def forget_older(token: OAuthToken, now: datetime) -> None:
-    """End the attempts that the swap has overtaken: a sealed answer that nobody can apply is a secret too many."""
-    TokenAttempt.objects.filter(token=token, generation__lt=token.generation, finished_at=None).exclude(
-        authorization__status__in=[AuthorizationStatus.EXCHANGING, AuthorizationStatus.ASKING]
-    ).update(state=AttemptState.FAILED, error="superseded", answer="", finished_at=now)
+    return swapping.lock_all([credential_id])[credential_id]
 
 
 def drop_kept_aside(credential_id: UUID, now: datetime, *, but: Authorization | None = None) -> None:
@@ -222,23 +161,27 @@ def drop_kept_aside(credential_id: UUID, now: datetime, *, but: Authorization | 
     )
 
 
-def asked_scope(credential: Credential) -> str:
-    life_cycle = room(credential.kind).life_cycle
-    return life_cycle.requested_scope(credential.payload) if life_cycle else ""
-
-
-def fail_renewal(attempt: TokenAttempt, failure: OAuthFailure, now: datetime, *, actor: Actor, lease: Lease) -> bool:
+def fail_renewal(
+    attempt: TokenAttempt,
+    failure: OAuthFailure,
+    now: datetime,
+    *,
+    actor: Actor,
+    lease: Lease,
+    held_until: datetime | None = None,
+) -> bool:
     """Note a renewal that did not succeed and give the lease back. False where the generation has moved on.
 
     A permanent failure ends the trying at once. A transient one sets the next moment to try and never ends a credential
-    by itself, however often it happens. Raises `Gone`.
+    by itself, however often it happens; where the provider is known to be down (`held_until`) it does not even count.
+    Raises `Gone`.
     """
     with transaction.atomic():
         credential, token = lock(attempt.token_id)
         close(attempt, AttemptState.FAILED, now, error=failure.code)
         if has_moved_on(token, lease):
             return False
-        note_failure(token, failure, now)
+        note_failure(token, failure, now, held_until=held_until)
         token.save()
         if failure.permanent:
             ended = Status.NEEDS_AUTHORIZATION if failure.code == "invalid_grant" else Status.FAILED
@@ -269,9 +212,7 @@ def interrupted(attempt: TokenAttempt, now: datetime, *, lease: Lease) -> bool:
 
 def close(attempt: Attempt, state: AttemptState, now: datetime, *, error: str = "") -> None:
     """End an attempt and erase the answer that it kept."""
-    attempt.state, attempt.error, attempt.finished_at, attempt.answer = state, error[:100], now, ""
-    rows = type(attempt)._default_manager.filter(pk=attempt.pk)
-    rows.update(state=state, error=attempt.error, finished_at=now, answer="")
+    swapping.close_all([attempt], state, now, error=error)
 
 
 def set_status(credential: Credential, status: Status, code: str, reason: str, now: datetime) -> None:

@@ -47,7 +47,10 @@ def last_moment_to_store(claimed: float) -> float:
 
 
 def claim(token: LeasedToken) -> Lease | None:
-    """The lease, or None where somebody else holds it or asked the token endpoint since `token` was read."""
+    """The lease, or None where somebody else holds it or asked the token endpoint since `token` was read.
+
+    The token's `endpoint` is written along: leases under way are counted by it.
+    """
     owner = secrets.token_hex(16)
     # Before the database's clock is read: the lease must never be thought to last longer than it does.
     claimed = time.monotonic()
@@ -56,7 +59,7 @@ def claim(token: LeasedToken) -> Lease | None:
         type(token)
         ._default_manager.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
         .filter(pk=token.pk, generation=token.generation, failures=token.failures)
-        .update(lease_owner=owner, lease_until=now + LEASE)
+        .update(lease_owner=owner, lease_until=now + LEASE, endpoint=token.endpoint_id)
     )
     return Lease(type(token), token.pk, token.generation, owner, claimed) if won else None
 

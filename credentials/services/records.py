@@ -7,20 +7,18 @@ from credentials.models import Credential
 from organizations import audit, group_commit
 
 
+def entry(
+    credential: Credential, actor: audit.Actor, action: str, *, outcome: str = "ok", **details: Any
+) -> audit.NewEntry:
+    """An entry about one credential, for `audit.record_many`."""
+    return audit.NewEntry(actor, action, "credential", str(credential.pk), credential.name, outcome, details)
+
+
 def record(
     credential: Credential, actor: audit.Actor, action: str, *, outcome: str = "ok", **details: Any
 ) -> audit.AuditEntry:
     """Append an entry about one credential. Inside the caller's transaction, as its last statement."""
-    return audit.record(
-        credential.organization,
-        actor,
-        action,
-        object_type="credential",
-        object_id=str(credential.pk),
-        object_label=credential.name,
-        outcome=outcome,
-        details=details or None,
-    )
+    return audit.record_many(credential.organization, [entry(credential, actor, action, outcome=outcome, **details)])[0]
 
 
 def tell(
@@ -33,5 +31,5 @@ def tell(
     **details: Any,
 ) -> None:
     """The same for a use, which changes nothing: committed when this returns, together with those of others."""
-    entry = audit.NewEntry(actor, action, "credential", str(credential.pk), credential.name, outcome, details)
-    group_commit.append(credential.organization_id, [entry], along)
+    told = entry(credential, actor, action, outcome=outcome, **details)
+    group_commit.append(credential.organization_id, [told], along)

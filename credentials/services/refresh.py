@@ -1,6 +1,7 @@
 """Renew one credential's token: when it is due, and when a dead process left a renewal unfinished."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from credentials.oauth.answer import TokenSet
 from credentials.oauth.client import RawAnswer, Transport
 from credentials.oauth.errors import OAuthFailure
 from credentials.services import explain, journal, notices
+from credentials.services.breaker import Held
 from credentials.services.lease import Lease
 from credentials.services.records import record
 from credentials.services.renewal import Outcome, Renewal
@@ -21,14 +23,14 @@ from credentials.types.base import Material
 from credentials.types.registry import room
 from organizations.audit import Actor
 
-__all__ = ["Outcome", "end_when_expired", "refresh", "refresh_as_read"]
+__all__ = ["Held", "Outcome", "end_when_expired", "refresh", "refresh_as_read"]
 
 
 def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None) -> Outcome:
     """Renew the token if it is due, or if a dead process left a renewal unfinished.
 
-    `instead_of` is the generation that a bot or a person found wanting: that one is renewed though it is not due,
-    unless another process has just done so. Safe to call any number of times, late, and from any number of processes:
+    `instead_of` is the generation that a person found wanting: that one is renewed though it is not due and the provider
+    is taken to be down, unless another process has just done so. Safe to call any number of times, late, and from any number of processes:
     the token endpoint hears of one.
     """
     token = OAuthToken.objects.filter(pk=credential_id).first()
@@ -39,7 +41,10 @@ def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None)
     wanted = token.generation == instead_of or (token.refresh_at is not None and token.refresh_at <= now)
     if not (wanted or orphaned):
         return Outcome.NOT_DUE
-    return CredentialRenewal(token, actor).work(wanted=wanted)
+    try:
+        return CredentialRenewal(token, actor).work(wanted=wanted, insist=token.generation == instead_of)
+    except Held:
+        return Outcome.HELD
 
 
 def ask_for_first(credential: Credential) -> bool:
@@ -60,9 +65,18 @@ def ask_for_first(credential: Credential) -> bool:
     return OAuthToken.objects.filter(pk=credential.pk, refresh_at__isnull=False).exists()
 
 
+def retry_now(credential: Credential, *, actor: Actor) -> Outcome:
+    """Renew the token because a person says so: though it is not due, and though the provider is taken to be down."""
+    token = OAuthToken.objects.filter(pk=credential.pk).first()
+    return refresh(credential.pk, actor=actor, instead_of=token.generation) if token else Outcome.NOT_DUE
+
+
 def refresh_as_read(token: OAuthToken, *, actor: Actor) -> Outcome:
-    """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read."""
-    return CredentialRenewal(token, actor).work(wanted=True)
+    """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read.
+
+    Raises `Held`.
+    """
+    return CredentialRenewal(token, actor).work(wanted=True, on_demand=True)
 
 
 class CredentialRenewal(Renewal):
@@ -80,12 +94,18 @@ class CredentialRenewal(Renewal):
         except Credential.DoesNotExist:
             raise journal.Gone from None
 
+    def address(self) -> str:
+        credential = self.token.credential
+        life_cycle = room(credential.kind).life_cycle
+        return life_cycle.endpoint(credential.payload) if life_cycle is not None and self.can_renew() else ""
+
     def left_unfinished(self) -> Sequence[Attempt]:
         left = TokenAttempt.objects.filter(
             token=self.token,
             generation=self.token.generation,
             grant__in=[Grant.REFRESH_TOKEN, Grant.CLIENT_CREDENTIALS],
             authorization=None,
+            finished_at=None,
             state__in=[AttemptState.STARTED, AttemptState.ANSWERED],
         )
         return list(left.order_by("-started_at"))
@@ -117,6 +137,9 @@ class CredentialRenewal(Renewal):
         return life_cycle.renew(self.material, refresh_token=self.refresh_token, transport=transport)
 
     def sent_secrets(self, attempt: Attempt) -> list[str]:
+        if self.material is not None:
+            texts = [*room(self.token.credential.kind).secret_texts(self.material), self.refresh_token]
+            return [text for text in texts if text]
         return journal.sent_secrets(cast(TokenAttempt, attempt))
 
     def check(self, tokens: TokenSet) -> None:
@@ -125,8 +148,15 @@ class CredentialRenewal(Renewal):
     def apply(self, attempt: Attempt, tokens: TokenSet, claimed: Lease) -> bool:
         return journal.apply(cast(TokenAttempt, attempt), tokens, database_now(), actor=self.actor, lease=claimed)
 
-    def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease) -> None:
-        journal.fail_renewal(cast(TokenAttempt, attempt), failure, database_now(), actor=self.actor, lease=claimed)
+    def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease, held_until: datetime | None) -> None:
+        journal.fail_renewal(
+            cast(TokenAttempt, attempt),
+            failure,
+            database_now(),
+            actor=self.actor,
+            lease=claimed,
+            held_until=held_until,
+        )
 
     def interrupted(self, attempt: Attempt, claimed: Lease) -> bool:
         return journal.interrupted(cast(TokenAttempt, attempt), database_now(), lease=claimed)

@@ -8,6 +8,10 @@ EARLY_AT_MOST = 300.0  # seconds
 JITTER = 0.25  # of the margin: tokens that were issued together are not renewed together
 FIRST_WAIT = 5.0  # seconds
 LONGEST_WAIT = 900.0  # seconds
+FIRST_PROBE = 10.0  # seconds
+LONGEST_PROBE = 120.0  # seconds: the first to call after an outage is not long in coming
+DRAINED_PER_SECOND = 20.0
+SHORTEST_DRAIN, LONGEST_DRAIN = 5.0, 300.0  # seconds
 # Spreads the retries and the renewals; nothing secret hangs on it.
 _dice = random.SystemRandom()
 
@@ -24,3 +28,15 @@ def retry_moment(now: datetime, failures: int, retry_after: float | None) -> dat
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures - 1, 16))
     wait *= 1 - JITTER * _dice.random()
     return now + timedelta(seconds=max(wait, retry_after or 0.0))
+
+
+def probe_moment(now: datetime, probes: int, retry_after: float | None) -> datetime:
+    """When the next request may try whether a provider is back; never before its `Retry-After`."""
+    wait = min(LONGEST_PROBE, FIRST_PROBE * 2 ** min(probes, 16))
+    wait *= 1 - JITTER * _dice.random()
+    return now + timedelta(seconds=max(wait, retry_after or 0.0))
+
+
+def drain_seconds(tokens: int) -> float:
+    """Over how long the tokens that waited for a provider are spread when it is back."""
+    return min(LONGEST_DRAIN, max(SHORTEST_DRAIN, tokens / DRAINED_PER_SECOND))

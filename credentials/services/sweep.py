@@ -5,6 +5,7 @@ The database is the truth: everything that is to be done is found here by querie
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import ceil
 from uuid import UUID
 
 from django.db.models import Q
@@ -20,17 +21,23 @@ from credentials.models import (
     NoticeMail,
     OAuthToken,
     TokenAttempt,
+    TokenEndpoint,
 )
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
-from credentials.services import account, challenges, deliveries, endings, mails, refresh, wake
+from credentials.services import account, breaker, challenges, deliveries, endings, explain, mails, refresh, wake
 from credentials.services.authorize import give_up
+from credentials.services.due import due
 from credentials.services.lease import LEASE
 from organizations.audit import Actor
 
 BATCH = 500
+# Beyond these, workers are not told each by its id but take from the database, so many for each thread that is woken.
+BY_NAME = 20
+EACH = 10
+THREADS_AT_MOST = 60
 JOURNAL_KEPT = timedelta(days=30)
 # After its token has ended, for a consumer for whom nobody asks.
 CONSUMER_KEPT = timedelta(days=30)
@@ -91,10 +98,8 @@ def due_challenges() -> list[UUID]:
 def due_renewals() -> list[UUID]:
     """Credentials whose token is to be renewed, and those whose renewal a dead process left unfinished."""
     now = database_now()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-    due = OAuthToken.objects.filter(free, refresh_at__lte=now).order_by("refresh_at")
     orphaned = OAuthToken.objects.filter(lease_until__lt=now).order_by("lease_until")
-    found = [*due.values_list("pk", flat=True)[:BATCH], *orphaned.values_list("pk", flat=True)[:BATCH]]
+    found = [*(each.token_id for each in due(BATCH)), *orphaned.values_list("pk", flat=True)[:BATCH]]
     return list(dict.fromkeys(found))
 
 
@@ -104,8 +109,11 @@ def spread(work: Work) -> None:
         wake.exchange(authorization_id)
     for authorization_id in work.interrupted:
         wake.take_up(authorization_id)
-    for credential_id in work.renewals:
-        wake.refresh(credential_id)
+    if len(work.renewals) > BY_NAME:
+        wake.renew_due(min(THREADS_AT_MOST, ceil(len(work.renewals) / EACH)))
+    else:
+        for credential_id in work.renewals:
+            wake.refresh(credential_id)
     for token_id in work.consumers:
         wake.refresh_consumer(token_id)
     for challenge_id in work.challenges:
@@ -118,6 +126,8 @@ def spread(work: Work) -> None:
 
 def tidy() -> Tidied:
     """Everything that needs no call to anybody."""
+    breaker.reset_unasked()
+    end_of_the_held()
     abandoned = give_up_abandoned() + give_up_challenges() + drop_questions()
     expired, warned = end_expired(), endings.warn()
     return Tidied(abandoned=abandoned, expired=expired, deleted=delete_old(), warned=warned, mails=mails.gather())
@@ -159,6 +169,23 @@ def end_expired() -> int:
         "organization"
     )
     return sum(refresh.end_when_expired(credential, actor=Actor.worker()) for credential in ended[:BATCH])
+
+
+def end_of_the_held() -> int:
+    """Say of credentials whose access has ended that their provider is down. What renews them says the opposite."""
+    now = database_now()
+    down = TokenEndpoint.objects.filter(down_since__isnull=False, several_tokens=True)
+    return sum(
+        Credential.objects.filter(
+            status=Status.ACTIVE, token__endpoint=endpoint, token__refresh_at__lte=now, token__expires_at__lte=now
+        ).update(
+            status=Status.FAILED,
+            status_code="provider_down",
+            status_reason=explain.reason("provider_down"),
+            status_changed_at=endpoint.down_since,
+        )
+        for endpoint in down[:BATCH]
+    )
 
 
 def delete_old() -> int:

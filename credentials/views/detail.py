@@ -17,7 +17,13 @@ from credentials.services.delete import domain_usages, usages
 from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
 from credentials.views.granted import refresh_test_url
-from credentials.views.presentation import missing_identity_provider, present, problem_of, question_about
+from credentials.views.presentation import (
+    missing_identity_provider,
+    present,
+    problem_of,
+    provider_down,
+    question_about,
+)
 from organizations.access import Access, in_organization
 from organizations.models import AuditEntry
 from organizations.policies import Action
@@ -77,6 +83,7 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         "access": access,
         "credential": view,
         "problem": question_about(credential)
+        or provider_down(access, credential)
         or problem_of(credential, view)
         or missing_identity_provider(access, credential),
         "redirect_uri": uri_of(credential),

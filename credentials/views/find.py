@@ -13,7 +13,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def find_credential(access: Access, credential_id: UUID) -> Credential:
-    rows = Credential.objects.select_related("organization__account", "token", "created_by", "updated_by")
+    rows = Credential.objects.select_related("organization__account", "token__endpoint", "created_by", "updated_by")
     return _find(rows, access, credential_id)
 
 

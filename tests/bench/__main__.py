@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import tests.conftest  # noqa: F401 - Django, in an environment of its own
-from tests.bench import answering, listing
+from tests.bench import answering, listing, refreshing
 
-AREAS = {"answering": answering.lines, "list": listing.lines}
+AREAS = {"answering": answering.lines, "list": listing.lines, "refresh": refreshing.refresh_lines}
 
 
 def main() -> int:

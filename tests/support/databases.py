@@ -129,11 +129,10 @@ class Redis:
             client.flushall()
 
 
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    """A Redis server for the whole run."""
+@contextlib.contextmanager
+def running_redis(folder: Path) -> Iterator[Redis]:
+    """A Redis server of its own, with its log in `folder`."""
     program = find_program("redis-server")
-    folder = tmp_path_factory.mktemp("redis")
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
@@ -146,8 +145,17 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
             return False
 
     server = Server("redis", [*command, "--dir", str(folder)], log=folder / "log", is_ready=accepts).start()
-    yield Redis(server, url)
-    server.stop()
+    try:
+        yield Redis(server, url)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis server for the whole run."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ POINTS = {
     "before the answer is stored": ("credentials.services.journal", "keep_answer", False),
     "after the answer was stored": ("credentials.services.journal", "keep_answer", True),
     "before the swap": ("credentials.services.journal", "apply", False),
-    "in the transaction of the swap": ("credentials.services.journal", "close", True),
+    "in the transaction of the swap": ("credentials.services.swapping", "close_all", True),
     "after the swap": ("credentials.services.journal", "apply", True),
 }
 

@@ -17,11 +17,12 @@ ACTOR = Actor.command("refresh_due")
 WORDS = {
     Outcome.RENEWED: "renewed",
     Outcome.WAIT: "to be tried again",
+    Outcome.HELD: "held back, the provider is down or busy",
     Outcome.ENDED: "need a person",
     Outcome.BUSY: "being renewed elsewhere",
     Outcome.NOT_DUE: "not due any more",
 }
-FAILED = (Outcome.WAIT, Outcome.ENDED)
+FAILED = (Outcome.WAIT, Outcome.HELD, Outcome.ENDED)
 
 
 class Command(BaseCommand):

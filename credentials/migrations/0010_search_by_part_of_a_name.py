@@ -97,5 +97,5 @@ def forget_names(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("credentials", "0005_indexes_of_the_list")]
+    dependencies = [("credentials", "0009_indexes_of_the_list")]
     operations = [migrations.RunPython(index_names, forget_names)]

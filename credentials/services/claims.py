@@ -1,0 +1,204 @@
+"""Claim the leases of several due tokens at once, and write down that their renewals begin: one transaction for all."""
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from credentials.models import OAuthToken, TokenAttempt, TokenEndpoint
+from credentials.models.clock import database_now
+from credentials.models.endpoint import place_of
+from credentials.models.leased import AttemptState, Grant
+from credentials.services import bulkhead, endpoints
+from credentials.services.breaker import Held, pass_or_hold
+from credentials.services.due import Due
+from credentials.services.endpoints import NONE_UNDER_WAY, UnderWay
+from credentials.services.lease import LEASE, Lease
+from credentials.types.registry import UnknownType, room
+
+UNFINISHED = (AttemptState.STARTED, AttemptState.ANSWERED)
+RENEWING = (Grant.REFRESH_TOKEN, Grant.CLIENT_CREDENTIALS)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A token under its lease. `attempt` is None where something has to be looked into first.
+
+    `careful`: it holds a thread at a provider that is not trusted to be quick.
+    """
+
+    token: OAuthToken
+    lease: Lease
+    endpoint: TokenEndpoint
+    attempt: TokenAttempt | None
+    careful: bool
+
+
+@dataclass
+class Threads:
+    """How many threads of this process may be with one host, and with hosts that are not trusted to be quick.
+
+    Of the latter `careful` in all and `of_organization` for one organization. The rest is kept for others, and no
+    organization can take all of it, however many providers of its hang.
+    """
+
+    of_host: int
+    careful: int
+    of_organization: int
+    at_host: Counter[str] = field(default_factory=Counter)
+    of: Counter[UUID] = field(default_factory=Counter)
+
+    def take(self, host: str, organization_id: UUID, *, careful: bool) -> bool:
+        if self.at_host[host] >= self.of_host:
+            return False
+        if careful and (self.of.total() >= self.careful or self.of[organization_id] >= self.of_organization):
+            return False
+        self.at_host[host] += 1
+        self.of[organization_id] += careful
+        return True
+
+    def give_back(self, host: str, organization_id: UUID, *, careful: bool) -> None:
+        self.at_host[host] -= 1
+        self.of[organization_id] -= careful
+        # Without those that have none.
+        self.at_host += Counter()
+        self.of += Counter()
+
+
+@dataclass
+class Choice:
+    """What can begin now, and what has to wait for room."""
+
+    chosen: list[Due] = field(default_factory=list)
+    careful: set[UUID] = field(default_factory=set)
+    later: list[Due] = field(default_factory=list)
+
+
+def claim(rows: Sequence[Due], wanted: int, threads: Threads) -> tuple[list[Claimed], list[Due]]:
+    """At most `wanted` of `rows`, which are due and have an endpoint; and those for which there was no room."""
+    # Before the database's clock is read: the lease must never be thought to last longer than it does.
+    claimed_at = time.monotonic()
+    choice = Choice()
+    try:
+        with transaction.atomic():
+            of_endpoint = endpoints.locked(row.endpoint_id for row in rows if row.endpoint_id is not None)
+            now = database_now()
+            there = endpoints.under_way(now)
+            for endpoint in of_endpoint.values():
+                endpoint.read_at = now
+            choose(rows, wanted, choice, of_endpoint, there, threads, now)
+            tokens = take_leases([row.token_id for row in choice.chosen], now)
+            attempts = begin(tokens, of_endpoint, now)
+    except BaseException:
+        for row in choice.chosen:
+            threads.give_back(row.host, row.organization_id, careful=row.token_id in choice.careful)
+        raise
+    won = {token.pk for token in tokens}
+    for row in choice.chosen:
+        if row.token_id not in won:
+            threads.give_back(row.host, row.organization_id, careful=row.token_id in choice.careful)
+    return [
+        Claimed(
+            token,
+            Lease(OAuthToken, token.pk, token.generation, token.lease_owner, claimed_at),
+            of_endpoint[token.endpoint_id or 0],
+            attempts.get(token.pk),
+            token.pk in choice.careful,
+        )
+        for token in tokens
+    ], choice.later
+
+
+def choose(
+    rows: Sequence[Due],
+    wanted: int,
+    choice: Choice,
+    of_endpoint: Mapping[int, TokenEndpoint],
+    there: Mapping[str, UnderWay],
+    threads: Threads,
+    now: datetime,
+) -> None:
+    """Fill `choice`. What is held back by a breaker is in neither list: the next plan has its probe."""
+    begun: Counter[str] = Counter()
+    for row in rows:
+        endpoint = of_endpoint.get(row.endpoint_id or 0)
+        if endpoint is None:
+            continue
+        under_way = there.get(endpoint.host, NONE_UNDER_WAY)
+        careful = not bulkhead.is_trusted(endpoint, under_way)
+        if len(choice.chosen) == wanted or begun[endpoint.host] >= bulkhead.room_at(endpoint, under_way):
+            choice.later.append(row)
+            continue
+        if not threads.take(row.host, row.organization_id, careful=careful):
+            choice.later.append(row)
+            continue
+        try:
+            pass_or_hold(endpoint, row.token_id, now)
+        except Held:
+            threads.give_back(row.host, row.organization_id, careful=careful)
+            continue
+        begun[endpoint.host] += 1
+        choice.chosen.append(row)
+        if careful:
+            choice.careful.add(row.token_id)
+
+
+def take_leases(token_ids: Sequence[UUID], now: datetime) -> list[OAuthToken]:
+    """Those of the tokens that are still due and free, as they are now that nobody else can change them."""
+    if not token_ids:
+        return []
+    owner = secrets.token_hex(16)
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    rows = OAuthToken.objects.filter(pk__in=token_ids)
+    if not rows.filter(free, refresh_at__lte=now).update(lease_owner=owner, lease_until=now + LEASE):
+        return []
+    return list(rows.filter(lease_owner=owner).select_related("credential"))
+
+
+def begin(
+    tokens: Sequence[OAuthToken], of_endpoint: Mapping[int, TokenEndpoint], now: datetime
+) -> Mapping[UUID, TokenAttempt]:
+    """Attempts for those of which nothing was left unfinished, and that come from where they did the last time."""
+    unfinished = set(
+        TokenAttempt.objects.filter(
+            token__in=tokens,
+            generation=F("token__generation"),
+            grant__in=RENEWING,
+            authorization=None,
+            state__in=UNFINISHED,
+            finished_at=None,
+        ).values_list("token_id", flat=True)
+    )
+    attempts = {
+        token.pk: TokenAttempt(
+            token=token,
+            organization_id=token.organization_id,
+            grant=Grant.REFRESH_TOKEN if token.refresh_token else Grant.CLIENT_CREDENTIALS,
+            generation=token.generation,
+            started_at=now,
+        )
+        for token in tokens
+        if token.pk not in unfinished and comes_from(token, of_endpoint[token.endpoint_id or 0])
+    }
+    TokenAttempt.objects.bulk_create(attempts.values())
+    return attempts
+
+
+def comes_from(token: OAuthToken, endpoint: TokenEndpoint) -> bool:
+    """Whether it can be renewed, and there; an edit may have changed both."""
+    credential = token.credential
+    try:
+        life_cycle = room(credential.kind).life_cycle
+    except UnknownType:
+        return False
+    return (
+        life_cycle is not None
+        and life_cycle.can_renew(credential.payload, has_refresh_token=bool(token.refresh_token))
+        and place_of(life_cycle.endpoint(credential.payload))[0] == endpoint.digest
+    )

@@ -1,0 +1,193 @@
+"""Put the tokens of an answer in the place of those before, in one write: for one credential or for several at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, models, transaction
+from django.db.models import F
+
+from credentials.models import Credential, OAuthToken, TokenAttempt
+from credentials.models.authorization import AuthorizationStatus
+from credentials.models.credential import Status
+from credentials.models.leased import Attempt, AttemptState, LeasedToken
+from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS, TokenSet
+from credentials.services import endings, schedule
+from credentials.services.lease import Lease
+from credentials.services.records import entry
+from credentials.types.registry import room
+from organizations import audit
+from organizations.audit import Actor
+from organizations.models import Organization
+
+# What `swap` changes.
+SWAPPED = (
+    *("access_token", "refresh_token", "token_type", "scope", "obtained_at", "expires_at", "refresh_at"),
+    *("failures", "last_error", "last_error_at", "generation", "lease_owner", "lease_until"),
+)
+
+
+class Gone(Exception):
+    """The credential was deleted meanwhile: there is nothing left to ask for or to write down."""
+
+
+@dataclass(frozen=True)
+class Swap:
+    """What came of an attempt, at which moment. With a lease it is a renewal."""
+
+    attempt: TokenAttempt
+    tokens: TokenSet
+    now: datetime
+    actor: Actor
+    lease: Lease | None = None
+
+
+def apply_all(swaps: Sequence[Swap]) -> list[bool]:
+    """Swap the tokens. False where the generation has moved on: then nothing of that one is changed. Raises `Gone`."""
+    with transaction.atomic():
+        held = lock_all([each.attempt.token_id for each in swaps])
+        results: list[bool] = []
+        entries: dict[Organization, list[audit.NewEntry]] = defaultdict(list)
+        for each in swaps:
+            credential, token = held[each.attempt.token_id]
+            applied = not (each.lease and has_moved_on(token, each.lease))
+            results.append(applied)
+            if applied:
+                entries[credential.organization].append(apply(each, credential, token))
+        done = [each for each, applied in zip(swaps, results, strict=True) if applied]
+        late = [each for each, applied in zip(swaps, results, strict=True) if not applied]
+        write_all([held[each.attempt.token_id][1] for each in done], SWAPPED)
+        for each_state, those, error in ((AttemptState.APPLIED, done, ""), (AttemptState.FAILED, late, "superseded")):
+            if those:
+                close_all([each.attempt for each in those], each_state, those[0].now, error=error)
+        if done:
+            forget_older([each.attempt.token_id for each in done], done[0].now)
+        # In one order: whoever holds several chains must not wait for somebody who does too.
+        for organization in sorted(entries, key=lambda organization: organization.pk):
+            audit.record_many(organization, entries[organization])
+    return results
+
+
+def apply(swapped: Swap, credential: Credential, token: OAuthToken) -> audit.NewEntry:
+    """One of them, in rows that are locked; `apply_all` saves the token. What the audit log is to say."""
+    tokens, now = swapped.tokens, swapped.now
+    renewal = swapped.lease is not None and bool(token.access_token or token.refresh_token)
+    has_refresh_token = bool(tokens.refresh_token) or (renewal and bool(token.refresh_token))
+    life_cycle = room(credential.kind).life_cycle
+    renews = life_cycle is not None and life_cycle.can_renew(credential.payload, has_refresh_token=has_refresh_token)
+    # RFC 6749 §5.1: a scope that is not said is the one that was asked for, or the one before.
+    asked = life_cycle.requested_scope(credential.payload) if life_cycle else ""
+    swap(token, tokens, now, renews=renews, renewal=renewal, scope=token.scope if renewal else asked)
+    stands(credential, None if renews else token.expires_at, now)
+    return entry(
+        credential,
+        swapped.actor,
+        "token.refreshed" if renewal else "token.obtained",
+        grant=swapped.attempt.grant,
+        generation=token.generation,
+        renews_itself=renews,
+    )
+
+
+def stands(credential: Credential, ends: datetime | None, now: datetime) -> None:
+    """The credential works, until `ends`. Most did before, and nothing is written."""
+    before = (credential.status, credential.status_code, credential.status_reason, credential.expires_at)
+    if before == (Status.ACTIVE, "", "", ends):
+        return
+    Credential.objects.filter(pk=credential.pk).update(
+        status=Status.ACTIVE,
+        status_code="",
+        status_reason="",
+        status_changed_at=now if credential.status != Status.ACTIVE else F("status_changed_at"),
+        expires_at=ends,
+    )
+    if ends != credential.expires_at:
+        credential.expires_at = ends
+        endings.keep(credential)
+
+
+def swap(token: LeasedToken, tokens: TokenSet, now: datetime, *, renews: bool, renewal: bool, scope: str) -> None:
+    """Put the new tokens into the row, which the caller has locked and saves. The lease ends with it.
+
+    A renewal without refresh token keeps the old one (RFC 6749 §6). `scope` counts where the answer names none.
+    """
+    lifetime = tokens.expires_in
+    if lifetime is None and renews:
+        lifetime = DEFAULT_LIFETIME_SECONDS
+    token.seal("access_token", tokens.access_token)
+    if tokens.refresh_token:
+        token.seal("refresh_token", tokens.refresh_token)
+    elif not renewal:
+        token.refresh_token = ""
+    token.token_type = tokens.token_type
+    token.scope = tokens.scope if tokens.scope is not None else scope
+    token.obtained_at = now
+    token.expires_at = now + timedelta(seconds=lifetime) if lifetime is not None else None
+    token.refresh_at = schedule.refresh_moment(now, lifetime) if renews and lifetime is not None else None
+    token.failures, token.last_error, token.last_error_at = 0, "", None
+    token.generation += 1
+    token.lease_owner, token.lease_until = "", None
+
+
+def has_moved_on(token: LeasedToken, lease: Lease) -> bool:
+    """Whether somebody else has swapped the token, or holds its lease."""
+    return token.generation != lease.generation or token.lease_owner != lease.owner
+
+
+def lock_all(ids: Sequence[UUID]) -> Mapping[UUID, tuple[Credential, OAuthToken]]:
+    """Credentials and their tokens, locked in the order in which an edit changes them. Raises `Gone`."""
+    credentials = {
+        each.pk: each
+        for each in Credential.objects.filter(pk__in=ids)
+        .select_related("organization")
+        .defer("secrets")
+        .order_by("pk")
+        .select_for_update(of=("self",), no_key=True)
+    }
+    tokens = OAuthToken.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
+    held = {each.pk: (credentials[each.pk], each) for each in tokens if each.pk in credentials}
+    if len(held) < len(set(ids)):
+        raise Gone
+    return held
+
+
+def write_all(rows: Sequence[models.Model], columns: Iterable[str]) -> int:
+    """Save these columns of rows of one model, in one trip to the database. How many rows there were to write to."""
+    if not rows:
+        return 0
+    model = type(rows[0])
+    fields = [model._meta.get_field(name) for name in columns]
+    if len(rows) == 1:
+        values = {field.name: getattr(rows[0], field.attname) for field in fields}  # type: ignore[union-attr]
+        return model._default_manager.filter(pk=rows[0].pk).update(**values)
+    quote = connection.ops.quote_name
+    key = model._meta.pk
+    assignments = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)  # type: ignore[union-attr]
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE {quote(str(key.column))} = %s"  # noqa: S608
+    written = [
+        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in (*fields, key)]  # type: ignore[union-attr]
+        for row in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, written)
+        return int(cursor.rowcount)
+
+
+def forget_older(token_ids: Sequence[UUID], now: datetime) -> None:
+    """End the attempts that a swap has overtaken: a sealed answer that nobody can apply is a secret too many."""
+    unfinished = TokenAttempt.objects.filter(token_id__in=token_ids, finished_at=None)
+    if not unfinished.exists():  # as good as always
+        return
+    unfinished.filter(generation__lt=F("token__generation")).exclude(
+        authorization__status__in=[AuthorizationStatus.EXCHANGING, AuthorizationStatus.ASKING]
+    ).update(state=AttemptState.FAILED, error="superseded", answer="", finished_at=now)
+
+
+def close_all(attempts: Sequence[Attempt], state: AttemptState, now: datetime, *, error: str = "") -> None:
+    """End attempts of one model and erase the answers that they kept."""
+    for attempt in attempts:
+        attempt.state, attempt.error, attempt.finished_at, attempt.answer = state, error[:100], now, ""
+    rows = type(attempts[0])._default_manager.filter(pk__in=[attempt.pk for attempt in attempts])
+    rows.update(state=state, error=error[:100], finished_at=now, answer="")

@@ -1,0 +1,257 @@
+"""Due tokens are claimed in batches, in a fair order, and no provider takes all the threads."""
+
+import threading
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from credentials.models import Credential, OAuthToken, TokenAttempt, TokenEndpoint
+from credentials.models.clock import database_now
+from credentials.services import bulkhead, drain, sweep, wake
+from credentials.services.drain import Workshop
+from credentials.services.due import Due, due, in_turns
+from credentials.services.refresh import Outcome, refresh, refresh_as_read
+from organizations import audit
+from organizations.audit import Actor
+from organizations.models import AuditEntry
+from tests.support.journeys import access_token_of, authorized_credential, new_credential, token_of
+from tests.support.lying_server import Answer, LyingServer, Recorded, error_answer, token_answer
+from tests.support.people import Cast
+from tests.support.processes import wait_until
+from tests.support.tokens import at_once, change_token, leave_attempt, leave_lease, make_due, make_ended
+
+WORKER = Actor.worker()
+SECOND = timedelta(seconds=1)
+
+
+def authorized(cast: Cast, server: LyingServer, count: int, *, path: str = "/token") -> list[Credential]:
+    return [authorized_credential(cast, server, path=path) for _ in range(count)]
+
+
+@pytest.fixture
+def many(cast: Cast, token_server: LyingServer) -> list[Credential]:
+    """A dozen due credentials at an endpoint that answers each with a token of its own."""
+    made = authorized(cast, token_server, 12)
+    token_server.on("/token", lambda request: token_answer("at-2", refresh_token=f"{request.form['refresh_token']}2"))
+    for credential in made:
+        make_due(credential)
+    return made
+
+
+@pytest.mark.django_db
+def test_a_thread_renews_all_that_is_due(many: list[Credential], token_server: LyingServer) -> None:
+    assert Workshop(4).work(actor=WORKER) == 12
+    assert [token_of(each).generation for each in many] == [2] * 12
+    assert len(token_server.requests) == 12
+    assert sweep.find() == sweep.Work([], [], [])
+    assert Workshop(4).work(actor=WORKER) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_threads_of_several_workers_renew_each_token_once(
+    many: list[Credential], token_server: LyingServer, cast: Cast
+) -> None:
+    workers = [Workshop(4), Workshop(4)]
+    counts = at_once([lambda each=each: each.work(actor=WORKER) for each in workers * 3])  # type: ignore[misc]
+    assert sum(counts) == 12
+    assert len(token_server.requests) == 12
+    assert {token_of(each).generation for each in many} == {2}
+    assert set(TokenAttempt.objects.values_list("state", "answer")) == {("applied", "")}
+    assert AuditEntry.objects.filter(action="token.refreshed").count() == 12
+    assert audit.verify(cast.organization.pk).ok
+    assert not OAuthToken.objects.exclude(lease_until=None).exists()
+
+
+@pytest.mark.django_db
+def test_a_batch_is_claimed_with_as_many_queries_as_one(many: list[Credential]) -> None:
+    queries = []
+    for wanted in (1, 10):
+        rows = due(wanted)
+        with CaptureQueriesContext(connection) as captured:
+            claimed, later = drain.claims.claim(rows, wanted, drain.claims.Threads(99, 99, 99))
+        assert (len(claimed), later) == (wanted, [])
+        assert all(each.attempt is not None for each in claimed)
+        queries.append(len(captured))
+    assert queries[0] == queries[1]
+
+
+@pytest.mark.django_db
+def test_what_was_left_unfinished_is_finished_and_not_asked_for_again(
+    many: list[Credential], token_server: LyingServer
+) -> None:
+    leave_attempt(many[0], answer={"access_token": "at-kept", "expires_in": 60})
+    Workshop(4).work(actor=WORKER)
+    assert access_token_of(many[0]) == "at-kept"
+    assert len(token_server.requests) == 11
+
+
+@pytest.mark.django_db
+def test_a_token_whose_address_was_edited_is_asked_for_at_the_new_one(
+    many: list[Credential], token_server: LyingServer
+) -> None:
+    token_server.on("/moved", token_answer("at-moved"))
+    payload = many[0].payload | {"token_url": token_server.url("/moved")}
+    Credential.objects.filter(pk=many[0].pk).update(payload=payload)
+    Workshop(4).work(actor=WORKER)
+    assert access_token_of(many[0]) == "at-moved"
+    assert token_of(many[0]).endpoint != token_of(many[1]).endpoint
+
+
+@pytest.mark.django_db
+def test_failures_among_many_are_each_its_own(many: list[Credential], token_server: LyingServer) -> None:
+    change_token(many[0], refresh_token="")
+    change_token(many[1], refresh_token=token_of(many[1]).access_token)  # sealed for another column
+
+    def answers(request: Recorded) -> Answer:
+        number = len(token_server.requests)
+        return error_answer("invalid_grant") if number == 3 else token_answer("at-2", refresh_token=f"rt-{number}")
+
+    token_server.on("/token", answers)
+    Workshop(4).work(actor=WORKER)
+    generations = Counter(token_of(each).generation for each in many)
+    assert generations == {2: 9, 1: 3}
+    assert sweep.due_renewals() == []
+
+
+@pytest.mark.django_db
+def test_one_that_cannot_even_be_tried_does_not_stop_the_others(
+    many: list[Credential], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Credential.objects.filter(pk=many[0].pk).update(kind="of a later version")
+    workshop = Workshop(4)
+    workshop.work(actor=WORKER)
+    assert [token_of(each).generation for each in many] == [1] + [2] * 11
+    assert "Renewing the token" in caplog.text
+    assert token_of(many[0]).lease_until is None
+    workshop.plan.forget()
+    assert workshop.work(actor=WORKER) == 0
+
+
+def row(organization: int, endpoint: int) -> Due:
+    return Due(uuid4(), UUID(int=organization), endpoint, f"host{endpoint}")
+
+
+def test_organizations_take_turns() -> None:
+    big, small = [row(1, 1) for _ in range(5)], [row(2, 1) for _ in range(2)]
+    ordered = in_turns(big + small)
+    assert [each.organization_id.int for each in ordered] == [1, 2, 1, 2, 1, 1, 1]
+    assert [each for each in ordered if each in big] == big
+
+
+@pytest.mark.django_db
+def test_the_providers_of_an_organization_take_turns(cast: Cast, token_server: LyingServer) -> None:
+    many, few = authorized(cast, token_server, 4, path="/many"), authorized(cast, token_server, 1, path="/few")
+    now = database_now()
+    for age, each in enumerate([*few, *many]):
+        change_token(each, refresh_at=now - age * SECOND)
+    assert [each.token_id for each in due(10)].index(few[0].pk) == 1
+
+
+@pytest.mark.django_db
+def test_the_plan_reads_what_is_due_with_one_query(many: list[Credential]) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert len(due(100)) == 12
+    assert len(queries) == 1
+
+
+@pytest.mark.django_db
+def test_a_host_that_is_not_trusted_has_few_requests_under_way_over_all_processes(
+    many: list[Credential], token_server: LyingServer
+) -> None:
+    TokenEndpoint.objects.update(failures=1)
+    for credential in many[: bulkhead.CAREFUL]:
+        leave_lease(credential, seconds_left=44)
+    assert refresh(many[-1].pk, actor=WORKER) is Outcome.HELD
+    assert Workshop(4).work(actor=WORKER) == 0
+    assert token_server.requests == []
+    # A bot that needs its token now is not made to wait for the workers' places.
+    make_ended(many[-1])
+    assert refresh_as_read(token_of(many[-1]), actor=WORKER) is Outcome.RENEWED
+
+
+@pytest.mark.django_db
+def test_a_host_at_which_a_request_hangs_is_not_trusted_any_more(many: list[Credential]) -> None:
+    for credential in many[: bulkhead.CAREFUL]:
+        leave_lease(credential, seconds_left=44)
+    assert bulkhead.has_room(TokenEndpoint.objects.get(), database_now())
+    leave_lease(many[0], seconds_left=40)
+    assert not bulkhead.has_room(TokenEndpoint.objects.get(), database_now())
+
+
+@pytest.mark.django_db
+def test_leases_that_have_ended_take_no_place(many: list[Credential]) -> None:
+    for credential in many:
+        leave_lease(credential, seconds_left=-1)
+    assert bulkhead.has_room(TokenEndpoint.objects.get(), database_now())
+
+
+def test_slow_providers_leave_threads_for_quick_ones_and_for_other_organizations() -> None:
+    one, other = UUID(int=1), UUID(int=2)
+    threads = drain.claims.Threads(of_host=8, careful=6, of_organization=4)
+    taken = [threads.take(f"host{number}", one, careful=True) for number in range(6)]
+    assert taken == [True] * 4 + [False] * 2
+    assert [threads.take("another", other, careful=True) for _ in range(3)] == [True, True, False]
+    assert threads.take("a quick one", one, careful=False)
+    threads.give_back("host0", one, careful=True)
+    assert threads.take("another", other, careful=True)
+
+
+@pytest.mark.django_db
+def test_more_than_a_handful_is_not_sent_one_by_one(
+    cast: Cast, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[object, ...]] = []
+    monkeypatch.setattr(wake, "_send", lambda *what, **how: sent.append(what) or True)
+    sweep.spread(sweep.Work([], [], [uuid4() for _ in range(95)]))
+    assert sent == [("credentials.tasks.renew_due",)] * 10
+
+
+DRIPS = Answer(body=b"{" + b" " * 1000, drip=1.0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hung_provider_never_delays_another_organizations_token(
+    cast: Cast, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight threads, thirty due tokens at a server that drips one byte a second, and one of somebody else's."""
+    hung = authorized(cast, token_server, 30, path="/hung")
+    healthy = authorized_credential(cast, token_server, path="/healthy")
+    token_server.on("/hung", DRIPS)
+    token_server.on("/healthy", token_answer("at-2"))
+    # The same machine has two ports for two providers; here one server plays both.
+    TokenEndpoint.objects.filter(pk=token_of(healthy).endpoint_id).update(host="healthy.example:443")
+    monkeypatch.setattr("credentials.services.renewal.CALL_SECONDS", 6.0)
+    for credential in hung:
+        make_due(credential)
+    workshop = Workshop(8)
+    threads = [threading.Thread(target=at_once, args=([lambda: workshop.work(actor=WORKER)],)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(token_server.requests) >= 4, seconds=5, what="the calls that hang")
+    make_due(healthy)
+
+    def renewed() -> bool:
+        workshop.work(actor=WORKER, seconds=1)
+        return access_token_of(healthy) == "at-2"
+
+    wait_until(renewed, seconds=4, what="the renewal of the healthy provider's token")
+    assert any(thread.is_alive() for thread in threads)
+    for thread in threads:
+        thread.join()
+    # It was taken to be down after the first ones, and the others were spared.
+    hung_endpoint = token_of(hung[0]).endpoint
+    assert hung_endpoint is not None
+    assert hung_endpoint.holds_back
+    called = [request for request in token_server.requests if request.path == "/hung"]
+    assert 3 <= len(called) <= 8
+
+
+@pytest.mark.django_db
+def test_what_was_never_authorized_is_never_claimed(cast: Cast, token_server: LyingServer) -> None:
+    new_credential(cast, token_server.url("/token"))
+    assert Workshop(2).work(actor=WORKER) == 0
+    assert token_server.requests == []
