@@ -15,6 +15,7 @@ from django.db.models import F
 
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Authorization, Credential, OAuthToken, TokenAttempt
+from credentials.models.authorization import AuthorizationStatus
 from credentials.models.credential import Status
 from credentials.models.leased import Attempt, AttemptState, Grant, LeasedToken
 from credentials.oauth.answer import TokenSet
