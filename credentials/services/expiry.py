@@ -71,7 +71,7 @@ def page(access: Access, query: Query) -> Page:
     if query.within is not None:
         rows = rows.filter(within(query.within, database_now()))
     mark = read_key(query.after)
-    found = rows.filter(beyond("ends_at", mark, lower=query.latest_first)) if mark else rows
+    found = rows.filter(beyond(mark, "lt" if query.latest_first else "gt", "ends_at")) if mark else rows
     direction = "-" if query.latest_first else ""
     found = found.select_related("credential", "service_token")
     some = list(found.order_by(f"{direction}ends_at", f"{direction}id")[: PAGE + 1])

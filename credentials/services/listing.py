@@ -129,11 +129,11 @@ def parts(
     return [ever, never] if descending else [ever]
 
 
-def beyond(mark: Mark, comparison: str) -> Q:
-    """Rows on the far side of a key, in the order of (place, id). An index serves the first condition."""
+def beyond(mark: tuple[Any, UUID], comparison: str, column: str = "place") -> Q:
+    """Rows on the far side of a key, in the order of (column, id). An index serves the first condition."""
     value, row_id = mark
-    return Q(**{f"place__{comparison}e": value}) & (
-        Q(**{f"place__{comparison}": value}) | Q(**{f"id__{comparison}": row_id})
+    return Q(**{f"{column}__{comparison}e": value}) & (
+        Q(**{f"{column}__{comparison}": value}) | Q(**{f"id__{comparison}": row_id})
     )
 
 
