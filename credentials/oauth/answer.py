@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from credentials.oauth.client import RawAnswer
-from credentials.oauth.errors import OAuthFailure, clean
+from credentials.oauth.errors import OAuthFailure, clean, of_provider
 from credentials.oauth.redaction import redact
 
 DEFAULT_LIFETIME_SECONDS = 3600.0  # what a caller assumes where the provider says nothing
@@ -98,6 +98,7 @@ def _refusal(raw: RawAnswer, fields: Mapping[str, Any], secrets: Collection[str]
     code = redact(said, hidden) if isinstance(said, str) else ""
     if code and not _ERROR_CODE.fullmatch(code):
         code, described = "refused", described or clean(code)
+    code, described = of_provider(code, described)
     wait = _retry_after(raw.headers.get("retry-after"))
 
     def passing(own_code: str, sentence: str) -> OAuthFailure:

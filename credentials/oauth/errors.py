@@ -18,6 +18,19 @@ def clean(text: object, *, limit: int = MAX_DESCRIPTION) -> str:
     return " ".join(shown.split())[:limit]
 
 
+# Words by which this service says what it found out itself. From a provider they would mean something else.
+_OURS = frozenset(
+    {"another_consumer", "blocked", "certificate_expired", "changed", "http_error", "interrupted", "invalid_id_token"}
+    | {"iss_mismatch", "keys_unavailable", "malformed_answer", "network", "no_refresh_token", "not_authorized"}
+    | {"not_finished", "redirect", "refused", "secrets_unreadable", "timeout", "tls", "too_large", "too_many_requests"}
+)
+
+
+def of_provider(code: str, description: str) -> tuple[str, str]:
+    """Return a provider's error code and description. One of ours becomes ``refused``, and is then what it said."""
+    return ("refused", description or code) if code in _OURS else (code, description)
+
+
 class OAuthFailure(Exception):
     """An authorization server refused, could not be reached, or answered nonsense.
 

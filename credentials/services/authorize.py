@@ -16,6 +16,7 @@ from credentials.models.authorization import OPEN, AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.oauth import discovery, pkce, state
+from credentials.oauth.errors import of_provider
 from credentials.oauth.redaction import redact
 from credentials.outbound import GuardedAdapter
 from credentials.services import explain, journal, wake
@@ -156,7 +157,7 @@ def take_callback(
     authorization = running(user, credential_id, query.get("state", ""), nonce)
     # Rights may have changed while the person was away.
     enter(user, authorization.organization_id, Action.MANAGE_CREDENTIALS)
-    error, said = query.get("error", ""), query.get("error_description", "")
+    error, said = of_provider(query.get("error", ""), query.get("error_description", ""))
     wrong_server = iss_is_wrong(authorization, query.get("iss"))
     code = query.get("code", "")
     if wrong_server or error or not code:

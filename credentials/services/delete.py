@@ -11,7 +11,7 @@ from credentials.models import ApiIntegration, Credential, Domain, OAuthToken
 from credentials.oauth import client as oauth
 from credentials.oauth.client import Client, TokenTypeHint
 from credentials.oauth.errors import OAuthFailure
-from credentials.outbound import GuardedAdapter
+from credentials.outbound import GuardedAdapter, origin
 from credentials.services.authorize import discover, hold_workers
 from credentials.services.records import record
 from credentials.types.base import Material
@@ -89,9 +89,11 @@ def what_can_be_revoked(credential: Credential) -> Held | None:
         life_cycle = room(credential.kind).life_cycle
     except UnknownType:
         return None
-    token = OAuthToken.objects.filter(pk=credential.pk).first()
+    # The credential as it is with this token: an edit since it was looked up may have led both elsewhere.
+    token = OAuthToken.objects.select_related("credential").filter(pk=credential.pk).first()
     if life_cycle is None or token is None:
         return None
+    credential = token.credential
     refresh_token, access_token = token.unseal("refresh_token"), token.unseal("access_token")
     if not (refresh_token or access_token):
         return None
@@ -104,8 +106,14 @@ def what_can_be_revoked(credential: Credential) -> Held | None:
 
 
 def revoke(held: Held) -> Revocation:
+    """Only at the Token URL's own host. The metadata are the word of the Auth URL's, which never sees a secret."""
     metadata = discover(held.auth_url) if held.auth_url else None
     if metadata is None or not metadata.revocation_endpoint:
+        return Revocation.NOT_OFFERED
+    try:
+        if origin(metadata.revocation_endpoint) != origin(held.client.token_url):
+            return Revocation.NOT_OFFERED
+    except ValueError:  # what the server says is no address
         return Revocation.NOT_OFFERED
     transport = GuardedAdapter(deadline=REVOCATION_SECONDS)
     try:

@@ -86,6 +86,12 @@ def test_a_token_type_is_a_word_or_a_uri_and_bearer_where_it_is_not_said(sent: s
     assert granted(token_type=sent).token_type == kept
 
 
+@pytest.mark.parametrize("code", ["not_authorized", "blocked", "interrupted", "timeout"])
+def test_a_code_of_ours_is_not_taken_from_a_provider(code: str) -> None:
+    failure = failed({"error": code}, status=400)
+    assert (failure.code, failure.description, failure.permanent) == ("refused", code, True)
+
+
 @pytest.mark.parametrize("member", ["access_token", "token_type", "refresh_token", "id_token"])
 @pytest.mark.parametrize(
     "value", ["a\r\nX-Evil: 1", "a\nb", "a\x00b", "a\x7f", "tökén", "a\u2028b", "\ud800", 5, ["a"]]

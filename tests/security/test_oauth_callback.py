@@ -11,6 +11,7 @@ from django.utils import timezone
 from credentials.models import Authorization, Credential
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.credential import Status
+from credentials.services import explain
 from organizations.models import AuditEntry, Membership, Role
 from tests.security.conftest import token_requests
 from tests.support.lying_server import LyingServer, error_answer
@@ -167,6 +168,31 @@ def test_the_providers_own_words_are_shown_beside_ours(cast: Cast, credential: C
     credential.refresh_from_db()
     assert credential.status == Status.NEEDS_AUTHORIZATION
     assert actions_about(credential.pk)[-2:] == ["authorization.started", "authorization.failed"]
+
+
+# RFC 6749 §4.1.2.1 and §5.2, and RFC 8628 §3.5.
+OF_PROVIDERS = {
+    "access_denied",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "server_error",
+    "slow_down",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+}
+
+
+@pytest.mark.parametrize("code", sorted({*explain.EXPLANATIONS, *explain.SAME_AS} - OF_PROVIDERS))
+def test_a_provider_cannot_speak_in_our_words(cast: Cast, credential: Credential, code: str) -> None:
+    bob = window(cast.bob)
+    answer = come_back(bob, credential, state=authorize(bob, credential).state, error=code)
+    assert f"The resource refused the request (details: {code})." in words(bob.get(answer["Location"]))
+    credential.refresh_from_db()
+    assert (credential.status, credential.status_code) == (Status.FAILED, "refused")
 
 
 def take_role_away(cast: Cast) -> None:

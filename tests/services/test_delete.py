@@ -99,6 +99,24 @@ def test_the_refresh_token_is_revoked_because_with_it_the_grant_ends(cast: Cast,
     assert offering.requests[-1].headers["authorization"].startswith("Basic ")
 
 
+@pytest.mark.parametrize("address", ["another host", "http://[", "https://host:port/revoke"])
+def test_secrets_never_reach_a_revocation_endpoint_on_a_host_that_nobody_entered(
+    cast: Cast, offering: LyingServer, serve: Callable[[], LyingServer], settings: Settings, address: str
+) -> None:
+    other = serve()
+    settings.OUTBOUND_ALLOW = [*settings.OUTBOUND_ALLOW, other.allow_entry]
+    document = {
+        "issuer": offering.url("").rstrip("/"),
+        "authorization_endpoint": offering.url("/authorize"),
+        "revocation_endpoint": other.url("/revoke") if address == "another host" else address,
+    }
+    offering.on("/.well-known/oauth-authorization-server", json_answer(document))
+    credential = authorized_credential(cast, offering, auth_url=offering.url("/authorize"))
+    assert delete(access_of(cast), credential) is Revocation.NOT_OFFERED
+    assert other.requests == []
+    assert not Credential.objects.exists()
+
+
 def test_the_access_token_is_revoked_where_there_is_no_other(cast: Cast, offering: LyingServer) -> None:
     credential = authorized_credential(
         cast, offering, auth_url=offering.url("/authorize"), answer={"refresh_token": None}
