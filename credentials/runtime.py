@@ -70,6 +70,8 @@ def make_ready(
 
     Raises `NeedsAuthorization`, `ConsumerNotAuthenticated` and `Unavailable`.
     """
+    if credential.deactivated_at is not None:
+        raise NeedsAuthorization(explain.reason(credential.stands[1]))
     authentication = room(credential.kind)
     if authentication.token_owner is TokenOwner.CONSUMER:
         return consumer_ready(authentication, credential, on_behalf, actor, patience)

@@ -1,5 +1,5 @@
 """The Django admin of credentials, for staff. Django imports this package; its modules register themselves."""
 
-from credentials.admin import consumers, rows
+from credentials.admin import consumers, credentials, rows
 
-__all__ = ["consumers", "rows"]
+__all__ = ["consumers", "credentials", "rows"]

@@ -6,6 +6,7 @@ parsed, and the token is swapped where its generation still matches. Each functi
 
 from datetime import datetime, timedelta
 from typing import Any, cast
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -43,10 +44,24 @@ def begin(
                 authorization=authorization,
                 grant=grant,
                 generation=token.generation,
+                host=host_of(token_endpoint(token.credential)),
                 started_at=now,
             )
     except IntegrityError:
         raise Gone from None
+
+
+def token_endpoint(credential: Credential) -> str:
+    life_cycle = room(credential.kind).life_cycle
+    return life_cycle.endpoint(credential.payload) if life_cycle else ""
+
+
+def host_of(url: str) -> str:
+    """What the requests to an address are counted under; "" where it has no host."""
+    try:
+        return (urlsplit(url).hostname or "")[:255]
+    except ValueError:
+        return ""
 
 
 def keep_answer(attempt: Attempt, raw: RawAnswer) -> None:

@@ -106,13 +106,16 @@ def with_status(status: str) -> Q:
     # A credential without a token has no failures; NOT over the empty join would lose it.
     failing = Q(token__failures__gt=0, token__refresh_at__isnull=False)
     active = Q(status=Status.ACTIVE)
+    deactivated = Q(deactivated_at__isnull=False)
+    if status == Status.FAILED:
+        return Q(status=status) | deactivated
     if status == EXPIRING:
-        return active & (ends_soon | failing)
+        return active & (ends_soon | failing) & ~deactivated
     if status == Status.ACTIVE:
         alive = Q(expires_at__isnull=True) | Q(expires_at__gte=database_now() + EXPIRING_WITHIN)
         sound = Q(token__isnull=True) | Q(token__failures=0) | Q(token__refresh_at__isnull=True)
-        return active & alive & sound
-    return Q(status=status)
+        return active & alive & sound & ~deactivated
+    return Q(status=status) & ~deactivated
 
 
 def beyond(column: str, mark: tuple[Any, UUID], *, lower: bool) -> Q:
