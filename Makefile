@@ -20,17 +20,17 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=botaccounts.settings DEBUG=off BEHIND_PROXY
 TYPED := botaccounts credentials organizations
 TEMPLATES := templates botaccounts/sandbox/templates
 
-.PHONY: help setup run test check production bench fuzz pictures lock clean
+.PHONY: help setup run test check production bench fuzz screenshots lock clean
 
 help:
 	@echo "make run     start everything on this machine (HOST=127.0.0.1 PORT=8000)"
 	@echo "make setup   create $(VENV) with exactly the locked versions"
 	@echo "make test    run the tests; ARGS='-k refresh' is handed to pytest"
-	@echo "make check   style, types, templates, migrations, deployment checks"
-	@echo "make production walk through the pages behind nginx with TLS, on PostgreSQL and Redis"
+	@echo "make check   style, types, templates, migrations, deployment checks, known vulnerabilities"
+	@echo "make production  walk through the pages behind nginx with TLS, on PostgreSQL and Redis"
 	@echo "make bench   ratios of speed, taken in one run; ARGS=--json for scripts"
 	@echo "make fuzz    drive the API from its OpenAPI document; CASES=10000 requests"
-	@echo "make pictures take the pictures of the README (needs Chromium)"
+	@echo "make screenshots  take the four pictures of the README (needs Chromium)"
 	@echo "make lock    resolve requirements*.in into requirements*.txt"
 	@echo "make clean   remove $(VENV) and caches; var/ and .env stay"
 
@@ -58,6 +58,7 @@ check: setup
 	@echo "manage.py makemigrations --check, manage.py check --deploy"
 	@$(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@$(BIN)/python .ci/audit_dependencies.py requirements.txt requirements-dev.txt
 
 production: setup
 	$(BIN)/python -m pytest tests/e2e --shape production $(ARGS)
@@ -68,8 +69,8 @@ bench: setup
 fuzz: setup
 	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -q --timeout 0 tests/fuzz $(ARGS)
 
-pictures: setup
-	$(BIN)/python -m pytest -q tests/e2e/pictures.py
+screenshots: setup
+	$(BIN)/python -m pytest -q tests/e2e/screenshots.py
 
 lock: setup
 	$(LOCK) --output-file requirements.txt requirements.in

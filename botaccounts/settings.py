@@ -30,6 +30,9 @@ PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 # `host:port` or CIDR, comma separated: private addresses that a credential or an integration may name.
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 
+# What a scraper of /metrics shows; without one only this machine may scrape.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+
 _public = urlsplit(PUBLIC_URL)
 SERVED_OVER_TLS = _public.scheme == "https"
 _name = _public.hostname or "127.0.0.1"
@@ -169,7 +172,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if SERVED_OVER_TLS else "csrf"
 CSRF_COOKIE_SECURE = SERVED_OVER_TLS
 CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = SERVED_OVER_TLS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]  # probes ask the process itself, without TLS
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]  # probes ask the process itself, without TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SERVED_OVER_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

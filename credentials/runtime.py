@@ -85,6 +85,8 @@ def make_ready(
     Raises `NeedsAuthorization`, `ConsumerNotAuthenticated` and `Unavailable`. Secrets that do not open are told in the
     audit log: a row was tampered with, or its key is gone.
     """
+    if credential.deactivated_at is not None:
+        raise NeedsAuthorization(explain.reason(credential.stands[1]))
     authentication = room(credential.kind)
     if authentication.token_owner is TokenOwner.CONSUMER:
         return consumer_ready(authentication, credential, on_behalf, actor, patience)

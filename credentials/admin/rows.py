@@ -9,70 +9,22 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 
 from credentials.admin.unsealed import UnsealedAdmin
 from credentials.models import (
     ApiIntegration,
     Authorization,
-    Credential,
     Domain,
     Draft,
     OAuthToken,
     TokenAttempt,
 )
 from credentials.services import attach, domains, integrations
-from credentials.services.describe import type_of
 from credentials.services.integrations import Definition
-from credentials.types.registry import rooms
 from organizations.admin_pages import UseCaseAdmin, staff
 from organizations.audit import Actor
-
-
-class KindFilter(admin.SimpleListFilter):
-    """By authentication type: those there are, without reading the table for them."""
-
-    title = "type"
-    parameter_name = "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(room.kind, room.label) for room in rooms()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(kind=self.value()) if self.value() else queryset
-
-
-@admin.register(Credential)
-class CredentialAdmin(UnsealedAdmin):
-    fields = [
-        "id",
-        "organization",
-        "account",
-        "name",
-        "type",
-        "payload",
-        "status",
-        "status_code",
-        "status_reason",
-        "status_changed_at",
-        "expires_at",
-        "last_used_at",
-        "version",
-        "created_at",
-        "created_by",
-        "updated_at",
-        "updated_by",
-    ]
-    list_display = ["name", "organization", "type", "status", "expires_at", "last_used_at", "created_at"]
-    list_filter = [KindFilter, "status", "expires_at", "last_used_at"]
-    list_select_related = ["organization"]
-    ordering = ["-created_at"]
-    search_fields = ["name", "=id", "organization__name", "=organization__id", "=account__number"]
-
-    @admin.display(ordering="kind")
-    def type(self, credential: Credential) -> str:
-        return type_of(credential)
 
 
 @admin.register(OAuthToken)

@@ -36,6 +36,7 @@ from credentials.api.schemas import (
 from credentials.models import ApiIntegration, Credential, Domain
 from credentials.runtime import NOBODY, OnBehalf
 from credentials.services.call import call
+from credentials.services.describe import reason_of
 from credentials.services.domains import hand_out_access
 from credentials.services.use import hand_out_token
 from organizations.audit import Actor
@@ -73,8 +74,8 @@ def shown(credential: Credential) -> Mapping[str, Any]:
         "id": credential.pk,
         "name": credential.name,
         "type": credential.kind,
-        "status": credential.status,
-        "reason": credential.status_reason,
+        "status": credential.stands[0],
+        "reason": reason_of(credential),
         "expires_at": credential.expires_at,
         "last_used_at": credential.last_used_at,
         "created_at": credential.created_at,

@@ -14,6 +14,9 @@ from credentials.crypto.fields import EncryptedField, SealedModel
 ONCE_PER_ACCOUNT = "consumer_pre_authentication"
 
 
+DEACTIVATED = "deactivated"  # a code like those of `status_code`
+
+
 class Status(models.TextChoices):
     """What a person is told. *Expiring* is not stored: it is an active credential whose end is near."""
 
@@ -46,6 +49,8 @@ class Credential(SealedModel):
     status_changed_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    # By staff. `status` stays what it was beneath; `stands` is what everybody is told.
+    deactivated_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
@@ -81,12 +86,24 @@ class Credential(SealedModel):
                 name="credential_by_end",
                 condition=models.Q(expires_at__isnull=False),
             ),
+            models.Index(
+                fields=["organization"],
+                name="credential_deactivated",
+                condition=models.Q(deactivated_at__isnull=False),
+            ),
             # The sweep asks only for what ends; most rows have no end.
             models.Index(fields=["expires_at"], name="credential_ending", condition=models.Q(expires_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def stands(self) -> tuple[str, str]:
+        """Status and its code, as people and bots are told."""
+        if self.deactivated_at is not None:
+            return Status.FAILED, DEACTIVATED
+        return self.status, self.status_code
 
     def open_secrets(self) -> dict[str, Any]:
         """The plaintext secrets. Raises `Unsealable` where the row was tampered with or its key is gone."""

@@ -72,6 +72,8 @@ class Attempt(SealedModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     grant = models.CharField(max_length=20, choices=Grant)
     generation = models.PositiveBigIntegerField()
+    # Of the token endpoint, so that what came of requests can be counted by provider.
+    host = models.CharField(max_length=255, blank=True, default="", db_default="")
     state = models.CharField(max_length=10, choices=AttemptState, default=AttemptState.STARTED)
     answer = EncryptedField()
     error = models.TextField(blank=True)

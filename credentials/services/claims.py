@@ -19,6 +19,7 @@ from credentials.services import bulkhead, endpoints
 from credentials.services.breaker import Held, pass_or_hold
 from credentials.services.due import Due
 from credentials.services.endpoints import NONE_UNDER_WAY, UnderWay
+from credentials.services.journal import host_of, token_endpoint
 from credentials.services.lease import LEASE, Lease
 from credentials.types.registry import UnknownType, room
 
@@ -181,6 +182,7 @@ def begin(
             organization_id=token.organization_id,
             grant=Grant.REFRESH_TOKEN if token.refresh_token else Grant.CLIENT_CREDENTIALS,
             generation=token.generation,
+            host=host_of(token_endpoint(token.credential)),
             started_at=now,
         )
         for token in tokens
@@ -191,8 +193,10 @@ def begin(
 
 
 def comes_from(token: OAuthToken, endpoint: TokenEndpoint) -> bool:
-    """Whether it can be renewed, and there; an edit may have changed both."""
+    """Whether it can be renewed, and there; an edit may have changed both, and staff may have deactivated it."""
     credential = token.credential
+    if credential.deactivated_at is not None:
+        return False
     try:
         life_cycle = room(credential.kind).life_cycle
     except UnknownType:

@@ -190,6 +190,7 @@ class ConsumerRenewal(Renewal):
         ConsumerToken.objects.filter(pk=self.token.pk, generation=self.token.generation).update(refresh_at=None)
 
     def begin(self) -> Attempt:
+        provider = self._provider()
         try:
             with transaction.atomic():
                 return ConsumerTokenAttempt.objects.create(
@@ -197,6 +198,7 @@ class ConsumerRenewal(Renewal):
                     account_id=self.token.account_id,
                     grant=Grant.REFRESH_TOKEN,
                     generation=self.token.generation,
+                    host=journal.host_of(provider.token_endpoint) if provider else "",
                     started_at=database_now(),
                 )
         except IntegrityError:

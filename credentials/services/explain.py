@@ -162,6 +162,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "its key certificate has ended",
         "Choose Edit and upload a key certificate that is valid.",
     ),
+    "deactivated": Explanation(
+        "It was deactivated",
+        "the staff of Bot Accounts deactivated it",
+        "Ask the administrators of Bot Accounts why, and to activate it again.",
+    ),
     "secrets_unreadable": Explanation(
         "The stored secrets cannot be opened",
         "the stored secrets cannot be opened with the configured keys",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -46,10 +47,24 @@ def begin(
                 authorization=authorization,
                 grant=grant,
                 generation=token.generation,
+                host=host_of(token_endpoint(token.credential)),
                 started_at=now,
             )
     except IntegrityError:
         raise Gone from None
+
+
+def token_endpoint(credential: Credential) -> str:
+    life_cycle = room(credential.kind).life_cycle
+    return life_cycle.endpoint(credential.payload) if life_cycle else ""
+
+
+def host_of(url: str) -> str:
+    """What the requests to an address are counted under; "" where it has no host."""
+    try:
+        return (urlsplit(url).hostname or "")[:255]
+    except ValueError:
+        return ""
 
 
 def keep_answer(attempt: Attempt, raw: RawAnswer, until: float = 0.0) -> None:

@@ -204,14 +204,16 @@ def with_status(status: str) -> Q:
     soon = timezone.now() + EXPIRING_WITHIN
     # A credential without a token has no failures; NOT over the empty join would lose it.
     failing = Q(token__failures__gt=0, token__refresh_at__isnull=False)
-    active = Q(in_status=Status.ACTIVE)
+    active = Q(in_status=Status.ACTIVE, deactivated_at=None)
     if status == EXPIRING:
         return active & (Q(expires_at__lt=soon) | failing)
     if status == Status.ACTIVE:
         alive = Q(expires_at__isnull=True) | Q(expires_at__gte=soon)
         sound = Q(token__isnull=True) | Q(token__failures=0) | Q(token__refresh_at__isnull=True)
         return active & alive & sound
-    return Q(in_status=status)
+    if status == Status.FAILED:
+        return Q(in_status=status) | Q(deactivated_at__isnull=False)
+    return Q(in_status=status, deactivated_at=None)
 
 
 def key(row: Credential, column: str) -> str:

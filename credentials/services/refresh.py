@@ -33,12 +33,16 @@ def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None)
     is taken to be down, unless another process has just done so. Safe to call any number of times, late, and from any number of processes:
     the token endpoint hears of one.
     """
-    token = OAuthToken.objects.filter(pk=credential_id).first()
+    token = OAuthToken.objects.select_related("credential").filter(pk=credential_id).first()
     now = database_now()
     if token is None or (not token.generation and token.refresh_at is None):
         return Outcome.NOT_DUE
     orphaned = token.lease_until is not None and token.lease_until < now
     wanted = token.generation == instead_of or (token.refresh_at is not None and token.refresh_at <= now)
+    if wanted and token.credential.deactivated_at is not None:
+        # What was under way when it was deactivated has made it due again.
+        OAuthToken.objects.filter(pk=token.pk).update(refresh_at=None)
+        wanted = False
     if not (wanted or orphaned):
         return Outcome.NOT_DUE
     try:

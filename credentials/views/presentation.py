@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from credentials.models import Credential, OAuthToken
 from credentials.models.credential import Status
 from credentials.services import account, attach, explain
+from credentials.services.describe import reason_of
 from credentials.services.identity_provider import is_missing
 from credentials.services.listing import EXPIRING_WITHIN
 from credentials.types.base import CredentialType, Fact
@@ -42,6 +43,8 @@ NEW = Shown("Needs authorization", "idle", "dash-circle", "it has not been autho
 
 def status_of(credential: Credential) -> Shown:
     """What is stored, except *Expiring*: an active credential whose end is near or whose renewal is failing."""
+    if credential.deactivated_at is not None:
+        return Shown(Status.FAILED.label, *LOOKS[Status.FAILED], reason_of(credential), credential.deactivated_at)
     if credential.status_code == "not_authorized":
         return NEW
     if credential.status == Status.ACTIVE and (reason := why_expiring(credential)):
@@ -65,7 +68,7 @@ def why_expiring(credential: Credential) -> str:
 
 def without_end(credential: Credential) -> str:
     """What to say where no end is known: of access that is renewed, of access that lasts, of no access yet."""
-    if credential.status != Status.ACTIVE:
+    if credential.stands[0] != Status.ACTIVE:
         return "—"
     token: OAuthToken | None = getattr(credential, "token", None)
     return "renews itself" if token is not None and token.refresh_at else "does not expire"
@@ -166,20 +169,26 @@ class Problem:
 
 
 def problem_of(credential: Credential, view: CredentialView) -> Problem | None:
-    if credential.status == Status.ACTIVE or not credential.status_code:
+    status, code = credential.stands
+    if status == Status.ACTIVE or not code:
         return None
-    explained = explain.explanation(credential.status_code)
-    happened = credential.status_reason or explained.happened
+    explained = explain.explanation(code)
+    happened = reason_of(credential) or explained.happened
     token: OAuthToken | None = getattr(credential, "token", None)
     is_tried_again = token is not None and token.refresh_at is not None
     return Problem(
         title=explained.title,
         what_happened=f"{happened[:1].upper()}{happened[1:]}.",
         what_to_do=explained.remedy if is_tried_again else explained.by_hand or explained.remedy,
-        action_label="Authorize" if view.authorize_url else "Edit",
-        action_url=view.authorize_url or view.edit_url,
-        method="post" if view.authorize_url else "get",
+        **({} if credential.deactivated_at else way_out(view)),
     )
+
+
+def way_out(view: CredentialView) -> dict[str, str]:
+    """The button that mends it."""
+    if view.authorize_url:
+        return {"action_label": "Authorize", "action_url": view.authorize_url, "method": "post"}
+    return {"action_label": "Edit", "action_url": view.edit_url, "method": "get"}
 
 
 def question_about(credential: Credential) -> Problem | None:

@@ -11,7 +11,7 @@ from django.db.models import Case, Count, Value, When
 
 from credentials.models import Credential
 from credentials.models.credential import Status
-from credentials.services.describe import type_of
+from credentials.services.describe import reason_of, type_of
 from credentials.services.listing import EXPIRING, with_status
 from organizations.models import Organization
 from organizations.terminal import NEEDS_ATTENTION, print_table, refuse
@@ -61,8 +61,8 @@ def report(organization_id: uuid.UUID | None) -> Iterator[dict[str, Any]]:
             "organization_id": str(credential.organization_id),
             "name": credential.name,
             "type": type_of(credential),
-            "status": "Expiring" if credential.expiring else Status(credential.status).label,
-            "reason": credential.status_reason,
+            "status": "Expiring" if credential.expiring else Status(credential.stands[0]).label,
+            "reason": reason_of(credential),
             "expires": credential.expires_at,
             "last_used": credential.last_used_at,
             "used_by": credential.used_by,

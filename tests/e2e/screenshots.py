@@ -1,4 +1,4 @@
-"""The pictures of the README, taken of the running product: `make pictures`. Not collected with the tests."""
+"""The pictures of the README, taken of the running product: `make screenshots`. Not collected with the tests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +12,11 @@ from tests.support.sandbox_server import Application, Sandbox
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 VIEW = {"width": 1120, "height": 640}
+TALL = {"width": 1120, "height": 900}
 
 
 def test_take_the_pictures(product_factory: Factory, start_sandbox: Callable[..., Sandbox], browser: Browser) -> None:
-    """An organization with credentials in every state, seen by Bob."""
+    """An organization with credentials in every state, seen by Bob and by Dana, who may send a test request."""
     scene = set_up(product_factory, start_sandbox(access_token_seconds=300))
     bob = scene.visitor("bob")
     crm = bob.add_authorized(scene.sandbox, name="Customer records")
@@ -28,7 +29,9 @@ def test_take_the_pictures(product_factory: Factory, start_sandbox: Callable[...
         application=Application("warehouse", "not the secret"),
     )
     for added in (crm, orders):
-        assert scene.call(scene.add_integration(added.credential_id)).json()["success"]
+        integration = scene.add_integration(added.credential_id)
+        assert scene.call(integration).json()["success"]
+
     context = browser.new_context(ignore_https_errors=True, viewport=VIEW)
     page = context.new_page()
     page.goto(wrong.go_to)
@@ -42,9 +45,22 @@ def test_take_the_pictures(product_factory: Factory, start_sandbox: Callable[...
     press(dialog, "Next")
     dialog.get_by_label("Client ID").fill("3MVG9-loyalty")
     take(page, "dialog")
+    page.set_viewport_size(TALL)
+    page.goto(scene.url(f"credentials/{crm.credential_id}/"))
+    expect(page.get_by_role("heading", name="Activity")).to_be_visible()
+    take(page, "credential")
+    context.close()
+
+    context = browser.new_context(viewport=TALL, color_scheme="dark")
+    page = context.new_page()
+    sign_in(page, scene, "dana")
+    page.goto(scene.url(f"integrations/{integration}/"))
+    page.get_by_role("button", name="Send test request").click()
+    expect(page.get_by_text("Authorization: Bearer ••••")).to_be_visible()
+    take(page, "test-request")
     context.close()
 
 
 def take(page: Page, name: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=FOLDER / f"{name}.png")
+    page.screenshot(path=FOLDER / f"{name}.png", scale="css")
