@@ -134,4 +134,5 @@ def note_use_of_service_tokens(ids: Sequence[Hashable]) -> None:
     now = timezone.now()
     stale = Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USED_PRECISION)
     free = ServiceToken.objects.select_for_update(skip_locked=True).filter(stale, pk__in=ids).values("pk")
-    ServiceToken.objects.filter(pk__in=free).update(last_used_at=now)
+    with transaction.atomic():
+        ServiceToken.objects.filter(pk__in=free).update(last_used_at=now)

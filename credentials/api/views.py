@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Query
+from ninja.errors import AuthenticationError
 
 from credentials.api import errors
 from credentials.api.authentication import ServiceTokenAuthentication
@@ -54,6 +55,9 @@ api = Api(
     docs_url=None,
     urls_namespace="api",
 )
+
+
+_MAY_READ_TOKENS = ServiceTokenAuthentication(Scope.TOKENS_READ, with_credential=True)
 
 
 def on_behalf(body: Request | None) -> OnBehalf:
@@ -112,7 +116,7 @@ def get_credential(request: HttpRequest, credential_id: UUID) -> Mapping[str, An
 
 @api.post(
     "credentials/{uuid:credential_id}/token",
-    auth=ServiceTokenAuthentication(Scope.TOKENS_READ, with_credential=True),
+    auth=_MAY_READ_TOKENS,
     response=answers(TokenAnswer, *ABOUT_A_ROW),
     operation_id="get_token",
     tags=["credentials"],
@@ -139,6 +143,18 @@ def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None =
             "scope": handed_out.token.scope,
         }
     )
+
+
+def token_without_body(request: HttpRequest, credential_id: UUID) -> HttpResponse:
+    """The same call where it says nothing beside its address, as most do: there is nothing to parse and to validate."""
+    try:
+        found = _MAY_READ_TOKENS(request)
+        if found is None:
+            raise AuthenticationError
+        request.auth = found  # type: ignore[attr-defined]
+        return token(request, credential_id)
+    except Exception as error:  # noqa: BLE001 - answered as the library answers those of the other calls
+        return api.on_exception(request, error)
 
 
 @api.post(

@@ -192,7 +192,7 @@ def test_the_entry_is_written_before_anything_is_sent(
     def fail(*args: object, **kwargs: object) -> None:
         raise RuntimeError("The log cannot be written.")
 
-    monkeypatch.setattr(service.audit, "record_many", fail)
+    monkeypatch.setattr(chain, "append", fail)
     with pytest.raises(RuntimeError):
         call(integration())
     assert server.requests == []
