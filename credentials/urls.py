@@ -12,6 +12,7 @@ from credentials.views import (
     identity_provider,
     integrations,
     listing,
+    service_tokens,
 )
 from credentials.wizard import views as wizard
 
@@ -39,6 +40,7 @@ urlpatterns = [
     path(f"{CREDENTIAL}/authorize/", authorize.authorize, name="authorize"),
     path(f"{CREDENTIAL}/authorizations/<uuid:authorization_id>/", authorize.progress, name="authorization"),
     path(f"{CREDENTIAL}/delete/", delete.delete_page, name="delete"),
+    path(f"{ORGANIZATION}/service-tokens/add/", service_tokens.add, name="service-token-add"),
     path(f"{ORGANIZATION}/integrations/", integrations.listing, name="integrations"),
     path(f"{ORGANIZATION}/integrations/add/", integrations.add, name="integration-add"),
     path(f"{INTEGRATION}/", integrations.detail, name="integration"),

@@ -132,7 +132,7 @@ _committer = _Committer()
 
 def _start_anew() -> None:
     """After a fork: the threads that led and waited are in the parent."""
-    global _committer  # noqa: PLW0603
+    global _committer
     _committer = _Committer()
 
 

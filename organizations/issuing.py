@@ -1,4 +1,4 @@
-"""Issue, recognize and revoke service tokens: one function per use case, each with its audit entry in one transaction."""
+"""Issue, recognize and revoke service tokens: one function per use case, which writes its audit entry too."""
 
 import uuid
 from collections.abc import Hashable, Iterable, Sequence

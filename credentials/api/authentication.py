@@ -65,9 +65,7 @@ class ServiceTokenAuthentication(HttpBearer):
 
 def refuse(shown: ServiceToken, scope: Scope) -> None:
     """Tell the log, and then the caller."""
-    entry = NewEntry(
-        Actor.for_service_token(shown), "access.denied", outcome="denied", details={"needed": str(scope)}
-    )
+    entry = NewEntry(Actor.for_service_token(shown), "access.denied", outcome="denied", details={"needed": str(scope)})
     group_commit.append(shown.organization_id, [entry])
     raise InsufficientScope(scope)
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Query
-from ninja.errors import AuthenticationError
 
 from credentials.api import errors
 from credentials.api.authentication import ServiceTokenAuthentication
@@ -128,8 +127,8 @@ def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None =
     422 `no_token`: the type has none.
     503 `temporarily_unavailable`: ask again after `Retry-After` seconds.
     """
-    require_reach(request, credential_id)
     found = presented(request)
+    require_reach(request, credential_id)
     if found.credential is None:
         raise Http404
     actor = Actor.for_service_token(found.service_token)
@@ -148,10 +147,7 @@ def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None =
 def token_without_body(request: HttpRequest, credential_id: UUID) -> HttpResponse:
     """The same call where it says nothing beside its address, as most do: there is nothing to parse and to validate."""
     try:
-        found = _MAY_READ_TOKENS(request)
-        if found is None:
-            raise AuthenticationError
-        request.auth = found  # type: ignore[attr-defined]
+        request.auth = _MAY_READ_TOKENS(request)  # type: ignore[attr-defined]
         return token(request, credential_id)
     except Exception as error:  # noqa: BLE001 - answered as the library answers those of the other calls
         return api.on_exception(request, error)

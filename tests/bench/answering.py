@@ -17,7 +17,7 @@ import requests
 
 from tests.bench.drive import Seen, drive, request_text
 from tests.bench.line import Line
-from tests.support.databases import Postgres, running_postgres
+from tests.support.databases import running_postgres
 from tests.support.journeys import Stage, set_the_stage
 from tests.support.product import Factory, Product
 
@@ -55,7 +55,7 @@ class Resource(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+    def log_message(self, format: str, *args: object) -> None:
         """Nothing: it would be measured too."""
 
 
@@ -97,9 +97,7 @@ def on(factory: Factory, database: str, resource_address: str) -> list[Line]:
     credential, integration = json.loads(product.manage("shell", "--verbosity", "0", "-c", script))
     name, at_least = ("PostgreSQL", 0.6) if database == "postgres" else ("SQLite", 0.5)
     found = [
-        line
-        for connections in (8, 32)
-        for line in token_fetch(product, stage, credential, connections, name, at_least)
+        line for connections in (8, 32) for line in token_fetch(product, stage, credential, connections, name, at_least)
     ]
     found.append(integration_call(product, stage, integration, resource_address, name))
     found.append(memory(product, name))
@@ -171,7 +169,13 @@ def memory(product: Product, database: str) -> Line:
     """The largest web process, after all that."""
     largest = max(resident(pid) for number in range(WEB_PROCESSES) for pid in family(product, f"web.{number + 1}"))
     return Line(
-        f"web process, resident, {database}", "150 MB", largest, 150.0, "MB", round(largest / 150, 3), "<= 1",
+        f"web process, resident, {database}",
+        "150 MB",
+        largest,
+        150.0,
+        "MB",
+        round(largest / 150, 3),
+        "<= 1",
         largest <= 150,
     )
 

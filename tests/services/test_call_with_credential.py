@@ -14,6 +14,7 @@ from credentials import runtime
 from credentials.models import ApiIntegration, Credential, OAuthToken, TokenAttempt
 from credentials.services import call as service
 from credentials.services.call import CallResult, send_test
+from organizations import chain
 from organizations.access import Access, Refused
 from organizations.models import AuditEntry, Role
 from tests.support.calls import call, credential, integration, server
