@@ -2,8 +2,8 @@
 
 The address is the socket's, never a header's: `X-Forwarded-For` is what a client says of itself. Behind a proxy, or a
 company's one address, many clients share it. So the limit never turns a right token away: whoever else is behind the
-address, their wrong ones lock nobody out. That costs nothing, because a token has 256 random bits and nobody guesses one;
-what the limit ends is the noise. Who sends a wrong token too often is told to wait.
+address, their wrong ones lock nobody out. That costs nothing, because a token has 256 random bits and nobody guesses
+one; what the limit ends is the noise. Who sends a wrong token too often is told to wait.
 """
 
 import ipaddress
