@@ -11,6 +11,7 @@ from organizations.person_views import AcceptInvitation, ChangePassword
 from organizations.views import SignIn
 
 urlpatterns = [
+    path("api/v1/", include("credentials.api.urls")),  # first: asked for most
     path("", RedirectView.as_view(pattern_name="organizations:list")),
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
@@ -19,7 +20,6 @@ urlpatterns = [
     path("organizations/", include("organizations.urls")),
     path("", include("credentials.urls")),
     path("oauth2/callback/<uuid:credential_id>/", callback, name="oauth2-callback"),
-    path("api/v1/", include("credentials.api.urls")),
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),

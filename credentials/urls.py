@@ -16,6 +16,7 @@ from credentials.views import (
     notices,
     proving,
     retry,
+    service_tokens,
     webhook,
 )
 from credentials.wizard import views as wizard
@@ -49,6 +50,7 @@ urlpatterns = [
     path(f"{CREDENTIAL}/refresh/", proving.try_refresh, name="test-refresh"),
     path(f"{CREDENTIAL}/retry/", retry.retry, name="retry"),
     path(f"{CREDENTIAL}/delete/", delete.delete_page, name="delete"),
+    path(f"{ORGANIZATION}/service-tokens/add/", service_tokens.add, name="service-token-add"),
     path(f"{ORGANIZATION}/integrations/", integrations.listing, name="integrations"),
     path(f"{ORGANIZATION}/integrations/add/", integrations.add, name="integration-add"),
     path(f"{INTEGRATION}/", integrations.detail, name="integration"),

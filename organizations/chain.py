@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from organizations import prepared
 from organizations.entries import NewEntry, plain
 from organizations.models import AuditChain, AuditEntry
 
@@ -40,7 +41,7 @@ def _lock(chain_id: uuid.UUID) -> AuditChain | None:
     statement = f"SELECT position, head FROM {AuditChain._meta.db_table} WHERE id = %s"  # noqa: S608
     if connection.features.has_select_for_update:
         statement += " FOR UPDATE"
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(statement, [_as_stored(chain_id)])
         found = cursor.fetchone()
     return None if found is None else AuditChain(id=chain_id, position=found[0], head=found[1])
@@ -69,25 +70,30 @@ def append(chain: AuditChain, entries: Sequence[NewEntry]) -> list[AuditEntry]:
         row.hash = entry_hash(row)
         chain.position, chain.head = row.position, row.hash
         rows.append(row)
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            _insert(cursor, rows[start : start + ROWS_AT_ONCE])
-        cursor.execute(
-            f"UPDATE {AuditChain._meta.db_table} SET position = %s, head = %s WHERE id = %s",  # noqa: S608
-            [chain.position, chain.head, _as_stored(chain.pk)],
-        )
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        _write(chain, rows[start : start + ROWS_AT_ONCE])
     return rows
 
 
-def _insert(cursor: Any, rows: Sequence[AuditEntry]) -> None:
+def _write(chain: AuditChain, rows: Sequence[AuditEntry]) -> None:
+    """The rows, and the head that stands behind the last of them; on PostgreSQL in one statement."""
     columns = _columns()
     one = f"({', '.join(['%s'] * len(columns))})"
-    statement = (
+    insert = (
         f"INSERT INTO {AuditEntry._meta.db_table} ({', '.join(columns)}) VALUES "  # noqa: S608
         f"{', '.join([one] * len(rows))} RETURNING id"
     )
-    cursor.execute(statement, [value for row in rows for value in _values(row, columns)])
-    for row, (number,) in zip(rows, cursor.fetchall(), strict=True):
+    inserted = [value for row in rows for value in _values(row, columns)]
+    update = f"UPDATE {AuditChain._meta.db_table} SET position = %s, head = %s WHERE id = %s"  # noqa: S608
+    updated = [rows[-1].position, rows[-1].hash, _as_stored(chain.pk)]
+    with prepared.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"WITH moved AS ({update}) {insert}", [*updated, *inserted])
+        else:
+            cursor.execute(update, updated)
+            cursor.execute(insert, inserted)
+        numbers = cursor.fetchall()
+    for row, (number,) in zip(rows, numbers, strict=True):
         row.pk = number
 
 

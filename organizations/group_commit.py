@@ -13,7 +13,7 @@ import os
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from django.db import OperationalError, transaction
 
@@ -22,8 +22,8 @@ from organizations.entries import NewEntry, cleaned
 
 ENTRIES_AT_ONCE = 500
 
-# Work that goes along in the transaction, once for all who ask for the same: a function, and what it is told of each.
-Along = tuple[Callable[[Sequence[Hashable]], object], Hashable]
+# Work that goes along in the transaction, once for all who ask for the same: a function, and the row that it is told of.
+Along = tuple[Callable[[Sequence[uuid.UUID]], object], uuid.UUID]
 
 
 def append(chain_id: uuid.UUID, entries: Sequence[NewEntry], along: Sequence[Along] = ()) -> None:
@@ -62,7 +62,7 @@ def _write(chain_id: uuid.UUID, waiting: Callable[[], Sequence[_Ticket]]) -> Non
 
 
 def _go_along(asked: Iterable[Along]) -> None:
-    told: dict[Callable[[Sequence[Hashable]], object], dict[Hashable, None]] = {}
+    told: dict[Callable[[Sequence[uuid.UUID]], object], dict[uuid.UUID, None]] = {}
     for work, what in asked:
         told.setdefault(work, {})[what] = None
     for work, whats in told.items():

@@ -1,7 +1,7 @@
-"""Issue, recognize and revoke service tokens: one function per use case, with its audit entry in one transaction."""
+"""Issue, recognize and revoke service tokens: one function per use case, which writes its audit entry too."""
 
 import uuid
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -129,9 +129,10 @@ def is_stale(last_used_at: datetime | None, now: datetime) -> bool:
     return last_used_at is None or last_used_at <= now - LAST_USED_PRECISION
 
 
-def note_use_of_service_tokens(ids: Sequence[Hashable]) -> None:
+def note_use_of_service_tokens(ids: Sequence[uuid.UUID]) -> None:
     """They are used now. A row that somebody has locked is left for its next use: nobody waits for this."""
     now = timezone.now()
     stale = Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USED_PRECISION)
     free = ServiceToken.objects.select_for_update(skip_locked=True).filter(stale, pk__in=ids).values("pk")
-    ServiceToken.objects.filter(pk__in=free).update(last_used_at=now)
+    with transaction.atomic():
+        ServiceToken.objects.filter(pk__in=free).update(last_used_at=now)

@@ -18,7 +18,6 @@ _pages = [
     path("members/<int:member_id>/role/", member_views.member_role, name="member-role"),
     path("members/<int:member_id>/remove/", member_views.member_remove, name="member-remove"),
     path("service-tokens/", views.service_tokens, name="service-tokens"),
-    path("service-tokens/add/", views.service_token_add, name="service-token-add"),
     path("service-tokens/<uuid:token_id>/revoke/", views.service_token_revoke, name="service-token-revoke"),
     path("activity/", activity_views.activity, name="activity"),
     path("activity/export/<slug:form>/", activity_views.export, name="activity-export"),

@@ -59,8 +59,8 @@ class ServiceTokenAuthentication(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> ServiceToken | Presented | None:
         if not self.with_credential:
             return authenticate_service_token(token)
-        # The library's converter has checked the id and left it a text.
-        return present(token, UUID(request.resolver_match.kwargs["credential_id"]))  # type: ignore[union-attr]
+        # A converter has checked the id; the library's leaves it a text.
+        return present(token, UUID(str(request.resolver_match.kwargs["credential_id"])))  # type: ignore[union-attr]
 
 
 def refuse(shown: ServiceToken, scope: Scope) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
+from ninja.errors import AuthenticationError
 
 from credentials.api.schemas import ErrorAnswer
 from credentials.models import Credential
@@ -29,8 +30,10 @@ def answers(schema: Any, *refusals: int) -> dict[int, Any]:
 
 
 def presented(request: HttpRequest) -> Presented:
-    """What a call about one credential found, read at once."""
-    found: Presented = request.auth  # type: ignore[attr-defined]
+    """What a call about one credential found, read at once. Raises `AuthenticationError` where nobody is behind it."""
+    found: Presented | None = request.auth  # type: ignore[attr-defined]
+    if found is None:
+        raise AuthenticationError
     return found
 
 

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 from ninja import Router
 
 from credentials.api.authentication import ServiceTokenAuthentication
-from credentials.api.caller import ABOUT_A_ROW, answers, caller, find_credential, require_reach
+from credentials.api.caller import ABOUT_A_ROW, answers, caller, credentials_of, find_credential, require_reach
 from credentials.api.errors import sentence
 from credentials.api.schemas import (
     ChallengeAnswer,
@@ -24,6 +24,8 @@ from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.services import challenges, explain
 from credentials.services.consumers import CodeHandOver, hand_over_code, hand_over_id_token
+from credentials.types.base import TokenOwner
+from credentials.types.registry import room
 from organizations.audit import Actor
 from organizations.scopes import Scope
 
@@ -41,6 +43,7 @@ def hand_over(request: HttpRequest, body: ConsumerHandOver) -> Mapping[str, Any]
 
     Calls of every bot of the account then name the consumer. 422 `invalid_id_token`, `hand_over_refused`.
     """
+    require_hand_over(request)
     organization, actor = caller(request).organization, Actor.for_service_token(caller(request))
     if body.code is not None:
         given = CodeHandOver(body.code, body.redirect_uri or "", body.code_verifier)
@@ -87,6 +90,18 @@ def confirm_challenge(request: HttpRequest, challenge_id: UUID, body: Confirmati
     """What the consumer typed in the chat. 422 `wrong_confirmation`; the fifth wrong one ends the challenge."""
     challenges.confirm(find_challenge(request, challenge_id), body.code, actor=Actor.for_service_token(caller(request)))
     return shown(find_challenge(request, challenge_id))
+
+
+def require_hand_over(request: HttpRequest) -> None:
+    """A token that is restricted hands over consumers only for a credential that uses their tokens.
+
+    Raises `Http404`.
+    """
+    if caller(request).credential_ids is None:
+        return
+    kinds = credentials_of(request).values_list("kind", flat=True).distinct()
+    if not any(room(kind).token_owner is TokenOwner.CONSUMER for kind in kinds):
+        raise Http404
 
 
 def find_challenge(request: HttpRequest, challenge_id: UUID) -> ConsumerChallenge:

@@ -1,9 +1,9 @@
 """Wrong service tokens are limited by the address they come from.
 
-The address is the socket's or what a proxy of ours reports, never what a client says of itself. Many clients may share
-one. So the limit never turns a right token away: a token has 256 random bits and nobody guesses one; what the limit
-ends is the noise, and the hope. Who sends a wrong token too often is told to wait, and every further one is answered
-without a word on what was wrong with it.
+The address is the socket's, or what a proxy of ours reports; never what a client says of itself. Many clients share a
+company's one address. So the limit never turns a right token away: whoever else is behind the address, their wrong ones
+lock nobody out. That costs nothing, because a token has 256 random bits and nobody guesses one; what the limit ends is
+the noise. Who sends a wrong token too often is told to wait.
 """
 
 import ipaddress

@@ -65,6 +65,9 @@ api = Api(
 )
 
 
+_MAY_READ_TOKENS = ServiceTokenAuthentication(Scope.TOKENS_READ, with_credential=True)
+
+
 def on_behalf(body: Request | None) -> OnBehalf:
     return OnBehalf(body.consumer, body.conversation) if body else NOBODY
 
@@ -121,7 +124,7 @@ def get_credential(request: HttpRequest, credential_id: UUID) -> Mapping[str, An
 
 @api.post(
     "credentials/{uuid:credential_id}/token",
-    auth=ServiceTokenAuthentication(Scope.TOKENS_READ, with_credential=True),
+    auth=_MAY_READ_TOKENS,
     response=answers(TokenAnswer, *ABOUT_A_ROW),
     operation_id="get_token",
     tags=["credentials"],
@@ -133,8 +136,8 @@ def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None =
     422 `no_token`: the type has none.
     503 `temporarily_unavailable`: ask again after `Retry-After` seconds.
     """
-    require_reach(request, credential_id)
     found = presented(request)
+    require_reach(request, credential_id)
     if found.credential is None:
         raise Http404
     actor = Actor.for_service_token(found.service_token)
@@ -148,6 +151,15 @@ def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None =
             "scope": handed_out.token.scope,
         }
     )
+
+
+def token_without_body(request: HttpRequest, credential_id: UUID) -> HttpResponse:
+    """The same call where it says nothing beside its address, as most do: there is nothing to parse and to validate."""
+    try:
+        request.auth = _MAY_READ_TOKENS(request)  # type: ignore[attr-defined]
+        return token(request, credential_id)
+    except Exception as error:  # noqa: BLE001 - answered as the library answers those of the other calls
+        return api.on_exception(request, error)
 
 
 @api.post(

@@ -15,7 +15,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from credentials.models import Credential, OAuthToken
-from organizations import service_tokens
+from organizations import prepared, service_tokens
 from organizations.models import ServiceToken
 
 # Model, its name in the query, and the columns that are read.
@@ -66,7 +66,7 @@ def present(plaintext: str, credential_id: UUID) -> Presented | None:
     """None for what is no living service token. One query, and none for what is no service token by its form."""
     if not service_tokens.well_formed(plaintext):
         return None
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         native = connection.features.has_native_uuid_field
         asked = [credential_id if native else credential_id.hex, service_tokens.digest(plaintext)]
         cursor.execute(_statement(connection.vendor), asked)

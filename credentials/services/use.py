@@ -1,8 +1,9 @@
 """Hand a bot the token of a credential. The entry in the audit log is written before the secret leaves."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -59,7 +60,7 @@ def noting_use(credential: Credential, now: datetime | None = None) -> list[Alon
     return [] if recent else [(note_use, credential.pk)]
 
 
-def note_use(ids: Sequence[Hashable]) -> None:
+def note_use(ids: Sequence[UUID]) -> None:
     """They are used now. A row that somebody is changing is left for its next use: nobody waits for this."""
     now = database_now()
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_EVERY)

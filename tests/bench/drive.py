@@ -1,7 +1,7 @@
 """A cheap client in a process of its own: keep-alive connections that ask the same again as soon as they are answered.
 
-Raw sockets and one `epoll` loop: about 20 µs of processor time for each answer, so that the two cores of a machine
-belong to what is measured. Reads what to do as JSON on standard input and prints what it saw as JSON:
+Raw sockets and one `epoll` loop: about 20 µs of processor time for each answer, so that the machine's cores belong
+to what is measured. Reads what to do as JSON on standard input and prints what it saw as JSON:
 
     {"addresses": [["127.0.0.1", 8000]], "request": "POST … HTTP/1.1\\r\\n…", "connections": 8, "seconds": 2}
     {"answers": 4210, "seconds": 2.0, "milliseconds": [1.3, …]}

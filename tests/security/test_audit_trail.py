@@ -141,3 +141,21 @@ def test_a_token_that_is_served_is_told_before_it_leaves(cast: Cast, token_endpo
     assert "token.served" not in actions_about(credential.pk)
     use.hand_out_token(credential, actor=Actor.worker())
     assert actions_about(credential.pk)[-1] == "token.served"
+
+
+@pytest.mark.parametrize("column", ["secrets", "access_token"])
+def test_a_use_whose_secrets_do_not_open_is_told(cast: Cast, token_endpoint: LyingServer, column: str) -> None:
+    """Promise 26: a ciphertext that was moved by SQL."""
+    credential, other = (authorized_credential(cast, token_endpoint, name=name) for name in ("One", "Two"))
+    rows = Credential if column == "secrets" else OAuthToken
+    of_the_other = rows.objects.values_list(column, flat=True).get(pk=other.pk)
+    rows.objects.filter(pk=credential.pk).update(**{column: of_the_other})
+    credential.refresh_from_db()
+    with pytest.raises(runtime.NeedsAuthorization):
+        use.hand_out_token(credential, actor=Actor.worker())
+    assert (latest().action, latest().outcome, latest().object_id) == (
+        "credential.unreadable",
+        "failed",
+        str(credential.pk),
+    )
+    use.hand_out_token(other, actor=Actor.worker())
