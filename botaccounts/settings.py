@@ -252,7 +252,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # Without EMAIL_URL mails become files. They name no secret, but whom to tell of what.
-_mail = env.email_url("EMAIL_URL", default="filemail://")
+_mail = env.email_url_config(env.str("EMAIL_URL", "") or "filemail://")
 _mail_folder = f"/{_mail['EMAIL_FILE_PATH']}" if _mail["EMAIL_FILE_PATH"] else str(VAR_DIR / "mail")
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
 EMAIL_FILE_PATH = None

@@ -12,12 +12,19 @@ from kombu import Connection
 from botaccounts.celery import app
 from credentials import tasks
 from credentials.models import Credential
-from credentials.services import exchange, refresh, sweep, wake
+from credentials.services import deliveries, exchange, mails, refresh, sweep, wake
 from tests.support.journeys import access_token_of, authorized_credential, new_credential, received_authorization
 from tests.support.lying_server import LyingServer, token_answer
 from tests.support.people import Cast
 from tests.support.tokens import make_due
 
+EVERY_TASK = [
+    tasks.exchange_code,
+    tasks.take_up_exchange,
+    tasks.refresh_token,
+    tasks.deliver_to_webhook,
+    tasks.send_mail,
+]
 Sent = list[tuple[str, str]]
 
 
@@ -29,7 +36,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     return messages
 
 
-@pytest.mark.parametrize("wakes", [wake.exchange, wake.take_up, wake.refresh])
+@pytest.mark.parametrize("wakes", [wake.exchange, wake.take_up, wake.refresh, wake.deliver, wake.send_mail])
 def test_every_name_that_is_sent_is_a_task_that_workers_know(sent: Sent, wakes: Callable[[uuid.UUID], None]) -> None:
     wakes(uuid.uuid4())
     ((task, _),) = sent
@@ -69,6 +76,8 @@ def test_workers_take_json_only_and_keep_no_results() -> None:
         (tasks.exchange_code, exchange, "exchange"),
         (tasks.take_up_exchange, exchange, "take_up"),
         (tasks.refresh_token, refresh, "refresh"),
+        (tasks.deliver_to_webhook, deliveries, "deliver"),
+        (tasks.send_mail, mails, "send"),
     ],
 )
 def test_a_task_calls_its_service_with_the_id(
@@ -82,7 +91,7 @@ def test_a_task_calls_its_service_with_the_id(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("task", [tasks.exchange_code, tasks.take_up_exchange, tasks.refresh_token])
+@pytest.mark.parametrize("task", EVERY_TASK)
 def test_a_task_for_a_row_that_is_gone_does_nothing(task: Callable[[str], None]) -> None:
     task(str(uuid.uuid4()))
 

@@ -193,10 +193,49 @@ def test_the_pages_of_integrations_are_accessible(alice: Page, furnished: Furnis
 
 @pytest.mark.parametrize(
     "part",
-    ["bots/", "bots/add/", "members/", "members/add/", "service-tokens/", "service-tokens/add/", "activity/"],
+    [
+        "activity/",
+        "bots/",
+        "bots/add/",
+        "expiry/",
+        "members/",
+        "members/add/",
+        "notices/",
+        "service-tokens/",
+        "service-tokens/add/",
+        "webhook/",
+    ],
 )
 def test_the_pages_of_the_organization_are_accessible(alice: Page, furnished: Furnished, part: str) -> None:
     alice.goto(furnished.scene.url(part))
+    assert_accessible(alice)
+
+
+def test_a_webhook_its_secret_and_its_log_are_accessible(alice: Page, furnished: Furnished) -> None:
+    page = furnished.scene.url("webhook/")
+    alice.goto(page)
+    for address in ("no address", "https://hooks.invalid/bots"):
+        alice.get_by_label("URL").fill(address)
+        press(alice.get_by_role("main"), "Save")
+        expect(alice.get_by_text("There is a problem").or_(alice.get_by_label("Secret"))).to_be_visible()
+        assert_accessible(alice)
+    alice.get_by_role("link", name="Done").click()
+    alice.get_by_role("button", name="Send test event").click()
+    expect(alice.get_by_text("webhook.test")).to_be_visible()
+    expect(alice.get_by_text("it could not be reached")).to_be_visible()
+    assert_accessible(alice)
+
+
+def test_what_ends_when_is_accessible_as_a_picture_too(alice: Page, furnished: Furnished) -> None:
+    furnished.scene.shell(
+        "from datetime import timedelta\nfrom django.utils import timezone\nfrom credentials.models import *\n"
+        f"credential = Credential.objects.get(pk='{furnished.active}')\n"
+        "for days in (-1, 3, 20, 200, 900):\n"
+        "    Ending.objects.create(organization_id=credential.organization_id, credential=credential,\n"
+        "        what=f'Certificate {days}', mend='edit', ends_at=timezone.now() + timedelta(days=days))"
+    )
+    alice.goto(furnished.scene.url("expiry/"))
+    expect(alice.get_by_role("img", name="How much ends when")).to_be_visible()
     assert_accessible(alice)
 
 

@@ -5,6 +5,7 @@ answers. The people sign in, add, authorize, mistype, cancel and replay over pla
 """
 
 import base64
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -149,6 +150,7 @@ def haunt(product: Product, resource: LyingServer) -> Haunted:
     refuse_at_the_api(haunted)
     echo_at_the_integration(haunted, bob)
     wait_in_the_queue(haunted, bob)
+    sign_messages(haunted)
     return haunted
 
 
@@ -285,3 +287,16 @@ def wait_in_the_queue(haunted: Haunted, bob: Visitor) -> None:
     haunted.queued = dict(queue_of(haunted.product))
     haunted.product.start("worker.1")
     assert "authorization passed successfully" in haunted.settle(bob, urljoin(answer.url, answer.headers["Location"]))
+
+
+def sign_messages(haunted: Haunted) -> None:
+    """A webhook, whose secret is shown once, and a message to it that is answered with everything that was sent."""
+    alice = haunted.visitor("alice")
+    page = f"/organizations/{haunted.stage.organization_id}/webhook/"
+    haunted.resource.on("/hook", lambda request: Answer(status=500, body=repr(request.headers).encode() + request.body))
+    answer = alice.post(page, {"url": haunted.resource.url("/hook")}, page=page)
+    (secret,) = re.findall(r'value="whsec_([^"]+)"', answer.text)
+    haunted.cage.keep("webhook secret", secret)
+    assert alice.post(f"{page}test/", page=page).status_code == 303
+    wait_until(lambda: "it answered 500" in alice.get(page).text, seconds=30, what="the message")
+    haunted.pages["webhook, with its log"] = alice.get(page).text

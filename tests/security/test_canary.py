@@ -106,6 +106,7 @@ def test_the_canaries_did_fly(haunted: Haunted) -> None:
         "token beside an error",
         "typed access token",
         "user password",
+        "webhook secret",
     }
     received = b" ".join(request.body for request in haunted.resource.requests if request.path == "/token").decode()
     assert received.count("grant_type=authorization_code") >= 2 * len(FAILURES)
