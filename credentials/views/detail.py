@@ -12,11 +12,9 @@ from django.views.decorators.http import require_GET
 
 from credentials.models import Credential
 from credentials.services import explain
-from credentials.services.addresses import shown_redirect_uri
 from credentials.services.delete import domain_usages, usages
-from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
-from credentials.views.presentation import missing_identity_provider, present, problem_of
+from credentials.views.presentation import missing_identity_provider, present, problem_of, redirect_uri_of
 from organizations.access import Access, in_organization
 from organizations.models import AuditEntry
 from organizations.policies import Action
@@ -74,7 +72,7 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         "access": access,
         "credential": view,
         "problem": problem_of(credential, view) or missing_identity_provider(access, credential),
-        "redirect_uri": uri_of(credential),
+        **redirect_uri_of(credential),
         "usages": used_by,
         "activity": [event(entry) for entry in history(credential)],
         "can_manage": view.can_manage,
@@ -84,19 +82,6 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         "authorize_url": view.authorize_url,
     }
     return render(request, "credentials/detail.html", context)
-
-
-def uri_of(credential: Credential) -> str:
-    """What is registered as the redirect URI at the resource or the identity provider; "" where nothing is."""
-    try:
-        authentication = room(credential.kind)
-    except UnknownType:
-        return ""
-    life_cycle = authentication.life_cycle
-    asks_for_consent = life_cycle is not None and life_cycle.needs_consent(credential.payload)
-    if not asks_for_consent and not authentication.shared_callback:
-        return ""
-    return shown_redirect_uri(authentication, credential.pk, credential.organization.account.number)
 
 
 def usage_list(access: Access, credential: Credential) -> list[Usage]:

@@ -175,3 +175,17 @@ def test_one_of_a_type_that_this_version_does_not_know_has_no_edit_page(bob: Cli
     assert bob.get(url("edit", authorized)).status_code == 404
     assert bob.post(url("authorize", authorized)).status_code == 404
     assert "from_the_future" in words(bob.get(url("detail", authorized)))
+
+
+def test_the_redirect_uri_stands_on_the_page_that_speaks_of_it(bob: Client, cast: Cast, authorized: Credential) -> None:
+    page = words(bob.get(url("edit", authorized)))
+    assert f"/oauth2/callback/{authorized.pk}/" in page
+    assert "for example, Salesforce" in page
+    authorized.kind, authorized.payload = "consumer_authentication", {"authentication_url": "https://idp.example/?x=1"}
+    authorized.save()
+    page = words(bob.get(url("edit", authorized)))
+    assert f"/callback/{cast.account.number}/redirectedCode" in page
+    assert "It is the same for the whole account." in page
+    authorized.kind, authorized.payload = "basic_authentication", {"user_name": "bot"}
+    authorized.save()
+    assert "Redirect URI" not in words(bob.get(url("edit", authorized)))
