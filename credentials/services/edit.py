@@ -86,7 +86,7 @@ def edit(
             changed = sorted(
                 field for field in payload.keys() | before.keys() if payload.get(field) != before.get(field)
             )
-            gone = {"removed": list(removed)} if removed else {}
+            gone: dict[str, Any] = {"removed": list(removed)} if removed else {}
             record(credential, access.actor, "credential.edited", changed=changed, replaced=replaced, **gone)
     except IntegrityError:
         raise NameTaken from None

@@ -27,7 +27,7 @@ class AuthenticationForm(RoomForm):
         widget=forms.Textarea(attrs={"rows": 4, "inputmode": "url", "spellcheck": "false", "class": "mono"}),
         help_text="The authentication endpoint to be sent to the consumer in order to obtain an access token that is "
         "sent to the bot. The URL is provided by the resource provider. It must include client_id, response_type=code, "
-        "redirect_uri with the address above, and scope.",
+        "redirect_uri (the Redirect URI on this page), and scope.",
     )
 
     def clean_authentication_url(self) -> str:

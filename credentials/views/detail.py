@@ -12,9 +12,7 @@ from django.views.decorators.http import require_safe
 
 from credentials.models import Credential
 from credentials.services import explain
-from credentials.services.addresses import shown_redirect_uri
 from credentials.services.delete import domain_usages, usages
-from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
 from credentials.views.granted import refresh_test_url
 from credentials.views.presentation import (
@@ -23,6 +21,7 @@ from credentials.views.presentation import (
     problem_of,
     provider_down,
     question_about,
+    redirect_uri_of,
 )
 from organizations.access import Access, in_organization
 from organizations.models import AuditEntry
@@ -86,7 +85,7 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         or provider_down(access, credential)
         or problem_of(credential, view)
         or missing_identity_provider(access, credential),
-        "redirect_uri": uri_of(credential),
+        **redirect_uri_of(credential),
         "usages": used_by,
         "activity": [event(entry) for entry in history(credential)],
         "can_manage": view.can_manage,
@@ -97,19 +96,6 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         "refresh_url": refresh_test_url(credential),
     }
     return render(request, "credentials/detail.html", context)
-
-
-def uri_of(credential: Credential) -> str:
-    """What is registered as the redirect URI at the resource or the identity provider; "" where nothing is."""
-    try:
-        authentication = room(credential.kind)
-    except UnknownType:
-        return ""
-    life_cycle = authentication.life_cycle
-    asks_for_consent = life_cycle is not None and life_cycle.needs_consent(credential.payload)
-    if not asks_for_consent and not authentication.shared_callback:
-        return ""
-    return shown_redirect_uri(authentication, credential.pk, credential.organization.account.number)
 
 
 def usage_list(access: Access, credential: Credential) -> list[Usage]:

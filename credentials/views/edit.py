@@ -19,7 +19,7 @@ from credentials.services.edit import EditedMeanwhile, SecretsNeeded, edit
 from credentials.types.base import RoomForm
 from credentials.types.registry import UnknownType, room
 from credentials.views.find import find_credential
-from credentials.views.presentation import present
+from credentials.views.presentation import present, redirect_uri_of
 from organizations.access import Access, in_organization
 from organizations.pages import done
 from organizations.policies import Action
@@ -61,6 +61,7 @@ def edit_page(request: HttpRequest, access: Access, credential_id: UUID) -> Http
         "form": form,
         "post_url": view.edit_url,
         "cancel_url": view.detail_url,
+        **redirect_uri_of(credential),
     }
     return render(request, "credentials/edit.html", context)
 

@@ -101,6 +101,7 @@ def show(request: HttpRequest, access: Access, form: forms.Form, notice: str = "
         "form": form,
         "notice": notice,
         "redirect_uri": account_callback(account.number),
+        "redirect_uri_is_shared": True,
         "cancel_url": reverse("credentials:list", args=[access.organization.pk]),
     }
     return render(request, "credentials/identity_provider.html", context, status=422 if form.errors else 200)

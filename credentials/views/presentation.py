@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from credentials.models import Credential, OAuthToken
 from credentials.models.credential import Status
 from credentials.services import account, attach, explain
+from credentials.services.addresses import shown_redirect_uri
 from credentials.services.describe import reason_of
 from credentials.services.identity_provider import is_missing
 from credentials.services.listing import EXPIRING_WITHIN
@@ -247,3 +248,16 @@ def missing_identity_provider(access: Access, credential: Credential) -> Problem
         method="get",
         tone="warn",
     )
+
+
+def redirect_uri_of(credential: Credential) -> dict[str, Any]:
+    """What is registered as the redirect URI at the resource or the identity provider, for a page that shows it."""
+    try:
+        authentication = room(credential.kind)
+    except UnknownType:
+        return {}
+    life_cycle, shared = authentication.life_cycle, authentication.shared_callback
+    if not shared and not (life_cycle is not None and life_cycle.needs_consent(credential.payload)):
+        return {}
+    uri = shown_redirect_uri(authentication, credential.pk, credential.organization.account.number)
+    return {"redirect_uri": uri, "redirect_uri_is_shared": shared}

@@ -131,6 +131,7 @@ def show(
         },
         "form": form,
         "redirect_uri": shown_uri(access, entered) if entered and current.shows_redirect_uri else "",
+        "redirect_uri_is_shared": flow.room is not None and flow.room.shared_callback,
         "summary": summary(entered) if entered and current.shows_summary and entered.is_valid(current.slug) else None,
         "check": current.shows_summary,
         "action_label": flow.action_label(current),

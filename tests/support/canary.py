@@ -7,10 +7,12 @@ assert cage.sightings({"the database": dump}) == []
 
 import base64
 import gzip
+import itertools
+import os
 import re
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
@@ -67,13 +69,27 @@ class Cage:
     def sightings(self, places: Mapping[str, bytes | str]) -> list[str]:
         """Where a canary was seen: `PLACE: CANARY`, without its value. Empty when there is none."""
         by_pattern = {pattern: canary.name for canary in self.canaries for pattern in canary.patterns()}
-        wanted = re.compile(b"|".join(re.escape(pattern) for pattern in by_pattern))
+        wanted = re.compile(any_of(sorted(by_pattern)))
         seen = set()
         for place, content in places.items():
             raw = content.encode() if isinstance(content, str) else content
             for layer in unfold(raw):
                 seen |= {f"{place}: {by_pattern[found]}" for found in wanted.findall(layer)}
         return sorted(seen)
+
+
+def any_of(texts: Sequence[bytes]) -> bytes:
+    """A regular expression for any of the sorted `texts`, the longest first, that reads what they share only once.
+
+    Tried one after another, a thousand of them take a thousand times as long as one.
+    """
+    branches = []
+    for _, group in itertools.groupby(texts, key=lambda text: text[:1]):
+        same = list(group)
+        shared = os.path.commonprefix(same)  # noqa: RUF071 - characters are meant
+        rest = [text[len(shared) :] for text in same]
+        branches.append(re.escape(shared) + (any_of(rest) if any(rest) else b""))
+    return b"(?:" + b"|".join(reversed(branches)) + b")"
 
 
 def unfold(data: bytes, depth: int = DEPTH) -> Iterator[bytes]:

@@ -186,3 +186,17 @@ def test_a_parameter_that_is_entered_twice_is_kept_twice_and_sent_twice(bob: Cli
     assert resources == ["https://a.example/", "https://b.example/"]
     page = bob.get(url("edit", authorized)).content.decode()
     assert all(f"resource={address}" in page for address in resources)
+
+
+def test_the_redirect_uri_stands_on_the_page_that_speaks_of_it(bob: Client, cast: Cast, authorized: Credential) -> None:
+    page = words(bob.get(url("edit", authorized)))
+    assert f"/oauth2/callback/{authorized.pk}/" in page
+    assert "for example, Salesforce" in page
+    authorized.kind, authorized.payload = "consumer_authentication", {"authentication_url": "https://idp.example/?x=1"}
+    authorized.save()
+    page = words(bob.get(url("edit", authorized)))
+    assert f"/callback/{cast.account.number}/redirectedCode" in page
+    assert "It is the same for the whole account." in page
+    authorized.kind, authorized.payload = "basic_authentication", {"user_name": "bot"}
+    authorized.save()
+    assert "Redirect URI" not in words(bob.get(url("edit", authorized)))

@@ -104,7 +104,7 @@ class MutualForm(RoomForm):
             self.fields[REMOVE] = forms.BooleanField(
                 label="Remove the Trust Certificate",
                 required=False,
-                help_text="What the keystore itself trusts then says which servers are accepted.",
+                help_text="Not required if the keystore already has the trust certificate.",
             )
             before, trust, after = ",".join(self.fields).partition(TRUST)
             self.order_fields([*before.split(","), trust, REMOVE, *after.split(",")])
