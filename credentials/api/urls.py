@@ -67,15 +67,15 @@ def _guarded(pattern: URLPattern | URLResolver) -> URLPattern:
 
 def quickly(request: HttpRequest, credential_id: UUID) -> HttpResponse:
     """Token requests without a body, which is nearly all of what bots ask, do not go through the library."""
-    if request.method == "POST" and (request.META.get("CONTENT_LENGTH") or "0") == "0":
+    said = request.META
+    has_body = (said.get("CONTENT_LENGTH") or "0") != "0" or "HTTP_TRANSFER_ENCODING" in said
+    if request.method == "POST" and not has_body:
         return token_without_body(request, credential_id)
     return _token_with_body(request, credential_id=str(credential_id))
 
 
 _calls, _application, _namespace = api.urls
-_token_with_body: View = next(
-    each.callback for each in _calls if isinstance(each, URLPattern) and each.callback and each.name == "token"
-)
+_token_with_body: View = next(each.callback for each in _calls if isinstance(each, URLPattern) and each.name == "token")
 _unknown = behind_the_door(errors.not_found)
 
 urlpatterns = [

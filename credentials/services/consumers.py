@@ -190,7 +190,6 @@ class ConsumerRenewal(Renewal):
         ConsumerToken.objects.filter(pk=self.token.pk, generation=self.token.generation).update(refresh_at=None)
 
     def begin(self) -> Attempt:
-        provider = self._provider()
         try:
             with transaction.atomic():
                 return ConsumerTokenAttempt.objects.create(
@@ -198,7 +197,7 @@ class ConsumerRenewal(Renewal):
                     account_id=self.token.account_id,
                     grant=Grant.REFRESH_TOKEN,
                     generation=self.token.generation,
-                    host=journal.host_of(provider.token_endpoint) if provider else "",
+                    host=journal.host_of(self.provider.token_endpoint) if self.provider else "",
                     started_at=database_now(),
                 )
         except IntegrityError:

@@ -119,7 +119,8 @@ def parts(
     ordered = found.order_by(f"{sign}place", f"{sign}id")
     if not nullable:
         return [ordered.filter(beyond(mark, comparison)) if mark else ordered]
-    ever, never = ordered.filter(place__isnull=False), found.filter(place__isnull=True).order_by(f"{sign}id")
+    is_never = Q(place__isnull=True)
+    ever, never = ordered.filter(~is_never), found.filter(is_never).order_by(f"{sign}id")
     if mark is None:
         return [ever, never] if descending else [never, ever]
     if mark[0] is None:

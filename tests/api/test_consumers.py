@@ -11,8 +11,9 @@ from django.db import connection
 from django.utils import timezone
 
 from credentials.models import ConsumerIdentityProvider, ConsumerToken, ConsumerTokenAttempt, Credential
-from credentials.models.leased import AttemptState, Grant
+from credentials.models.leased import Attempt, AttemptState, Grant
 from credentials.services import call, consumers, journal, sweep
+from credentials.services.identity_provider import forget_consumers
 from organizations import services
 from organizations.audit import Actor
 from organizations.models import AuditEntry, Organization
@@ -304,6 +305,31 @@ def test_an_ended_token_is_renewed_before_the_answer(
     assert ConsumerToken.objects.get().unseal("refresh_token") == "canary-refresh-2"
     assert ConsumerTokenAttempt.objects.get().answer == ""
     assert AuditEntry.objects.filter(action="consumer.renewed").count() == 1
+
+
+def test_a_refresh_token_never_reaches_an_identity_provider_that_is_entered_meanwhile(
+    bot: Caller,
+    lying_server: LyingServer,
+    idp: ConsumerIdentityProvider,
+    credential: Credential,
+    serve: Callable[[], LyingServer],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hand_over(bot, lying_server, idp)
+    end()
+    other, begin = serve(), consumers.ConsumerRenewal.begin
+    settings.OUTBOUND_ALLOW = [*settings.OUTBOUND_ALLOW, other.allow_entry]
+
+    def replaced(renewal: consumers.ConsumerRenewal) -> Attempt:
+        attempt = begin(renewal)
+        ConsumerIdentityProvider.objects.update(token_endpoint=other.url("/token"))
+        forget_consumers(idp.account)
+        return attempt
+
+    monkeypatch.setattr(consumers.ConsumerRenewal, "begin", replaced)
+    bot.post(f"credentials/{credential.pk}/token", {"consumer": ALICE})
+    assert other.requests == []
 
 
 def test_a_renewal_that_answers_for_another_consumer_is_not_believed(
