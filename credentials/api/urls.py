@@ -71,6 +71,6 @@ urlpatterns = [
     path("", _unknown),
     path("docs", reference.reference, name="api-docs"),
     path("", include(([_guarded(each) for each in _calls], _application), namespace=_namespace)),
-    # Line breaks as well: an address may hold them encoded.
-    re_path(r"^(?s:.*)$", _unknown),
+    # Whatever follows; a line break, too, may stand in an address.
+    re_path(r"^", _unknown),
 ]
