@@ -83,5 +83,6 @@ urlpatterns = [
     path("", _unknown),
     path("docs", reference.reference, name="api-docs"),
     path("", include(([_guarded(each) for each in _calls], _application), namespace=_namespace)),
-    re_path(r"^.*$", _unknown),
+    # Whatever follows; a line break, too, may stand in an address.
+    re_path(r"^", _unknown),
 ]

@@ -106,7 +106,16 @@ def test_a_token_in_the_address_is_refused_even_if_it_is_right(bot: Caller, name
 
 @pytest.mark.parametrize(
     "path",
-    ["", "nothing", "credentials/", "credentials/not-a-uuid", f"credentials/{UUID(int=7)}/tokens", "docs/", "a/b/c"],
+    [
+        "",
+        "nothing",
+        "credentials/",
+        "credentials/not-a-uuid",
+        f"credentials/{UUID(int=7)}/tokens",
+        "docs/",
+        "a/b/c",
+        "a%0Ab",
+    ],
 )
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
 def test_an_unknown_path_is_answered_in_json(bot: Caller, path: str, method: str) -> None:

@@ -174,6 +174,29 @@ def test_the_progress_is_accessible_while_it_works_and_when_it_is_over(alice: Pa
     assert_accessible(alice)
 
 
+def test_the_question_about_another_account_is_accessible(alice: Page, furnished: Furnished) -> None:
+    found = f"Authorization.objects.filter(credential_id='{furnished.active}')"
+    code = "from credentials.models import Authorization;"
+    asking = furnished.scene.shell(
+        f"{code} {found}.update(status='asking', account_subject='2', account_name='robin@example.com',"
+        f" granted_scope='read profile'); print({found}.get().pk)"
+    )
+    try:
+        alice.goto(furnished.scene.url(f"credentials/{furnished.active}/authorizations/{asking}/"))
+        expect(alice.get_by_role("button", name="Keep the former one")).to_be_visible()
+        assert_accessible(alice)
+        alice.goto(furnished.scene.url(f"credentials/{furnished.active}/"))
+        expect(alice.get_by_role("heading", name="Which account is right?")).to_be_visible()
+        assert_accessible(alice)
+    finally:
+        furnished.scene.shell(f"{code} {found}.update(status='succeeded')")
+
+
+def test_the_documentation_of_the_api_is_accessible(page: Page, scene: Scene) -> None:
+    page.goto(f"{scene.product.url}/api/v1/docs")
+    assert_accessible(page)
+
+
 def test_an_answer_that_was_not_accepted_is_accessible(alice: Page, furnished: Furnished) -> None:
     alice.goto(f"{furnished.scene.product.url}/oauth2/callback/{furnished.active}/?state=unknown&code=none")
     expect(alice.get_by_role("heading", name="The authorization was not accepted")).to_be_visible()
