@@ -20,8 +20,16 @@ def scalar(value: Any, inner: Callable[[Any], Any]) -> Value:
 
 
 Variable = Annotated[str | int | float | bool | None, WrapValidator(scalar)]
-ConsumerId = Annotated[str | None, Field(max_length=255, description="The consumer on whose behalf it happens.")]
-ConversationId = Annotated[str | None, Field(max_length=255, description="The conversation in which it happens.")]
+ConsumerId = Annotated[
+    str | None,
+    Field(
+        max_length=255, description="The consumer on whose behalf it happens; wanted by Consumer Pre-Authentication."
+    ),
+]
+ConversationId = Annotated[
+    str | None,
+    Field(max_length=255, description="The conversation in which it happens; wanted by Consumer Authentication."),
+]
 
 
 class Request(Schema):
@@ -165,6 +173,7 @@ class EngineAnswer(Schema):
     expires_at: datetime | None
     endpoint: str = Field(description="Where the engine is.")
     project_id: str | None = Field(description="The engine's project, where the provider has projects.")
+    location: str | None = Field(description="The engine's region, where it is in one; `endpoint` is that region's.")
 
 
 class CallAnswer(Schema):

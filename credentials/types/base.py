@@ -110,6 +110,7 @@ class EngineAccess:
     token: UsableToken = field(repr=False)
     endpoint: str
     project_id: str | None = None
+    location: str | None = None
 
 
 @dataclass(frozen=True)
