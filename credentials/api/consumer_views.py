@@ -41,7 +41,9 @@ NOBODY_CAME = frozenset({ChallengeStatus.WAITING, ChallengeStatus.STARTED, Chall
 def hand_over(request: HttpRequest, body: ConsumerHandOver) -> Mapping[str, Any]:
     """Take over a consumer who has signed in at the brand's site: their ID token is verified, their tokens are kept.
 
-    Calls of every bot of the account then name the consumer. 422 `invalid_id_token`, `hand_over_refused`.
+    Calls of every bot of the account then name the consumer.
+    409 `no_identity_provider`: an administrator has to set it up. 422 `invalid_id_token`, `hand_over_refused`: the
+    consumer has to sign in again. 503 `temporarily_unavailable`: the identity provider, or its keys, cannot be reached.
     """
     require_hand_over(request)
     organization, actor = caller(request).organization, Actor.for_service_token(caller(request))
@@ -59,7 +61,12 @@ def hand_over(request: HttpRequest, body: ConsumerHandOver) -> Mapping[str, Any]
     operation_id="create_challenge",
 )
 def create_challenge(request: HttpRequest, credential_id: UUID, body: ChallengeRequest) -> Mapping[str, Any]:
-    """A link that the bot sends to the consumer, for one conversation and one use."""
+    """A link that the bot sends to the consumer, for one conversation and one use. It lives for 30 minutes.
+
+    Ask for its status until it is `succeeded`; then tokens and calls that name the conversation act for whoever signed
+    in. 409 `no_identity_provider`, `not_configured`: an administrator has to see to it. 422 `no_challenge`: credentials
+    of this type are not authenticated by a link.
+    """
     sent = challenges.create(
         find_credential(request, credential_id),
         conversation=body.conversation,

@@ -25,11 +25,19 @@ Variable = Annotated[str | int | float | bool | None, WrapValidator(scalar)]
 WITHOUT_NUL = r"^[^\x00]*$"
 ConsumerId = Annotated[
     str | None,
-    Field(max_length=255, pattern=WITHOUT_NUL, description="The consumer on whose behalf it happens."),
+    Field(
+        max_length=255,
+        pattern=WITHOUT_NUL,
+        description="The consumer on whose behalf it happens; wanted by Consumer Pre-Authentication.",
+    ),
 ]
 ConversationId = Annotated[
     str | None,
-    Field(max_length=255, pattern=WITHOUT_NUL, description="The conversation in which it happens."),
+    Field(
+        max_length=255,
+        pattern=WITHOUT_NUL,
+        description="The conversation in which it happens; wanted by Consumer Authentication.",
+    ),
 ]
 # Why a call of an integration got no answer (`services.call.why`).
 NoAnswer = Literal["blocked", "interrupted", "invalid_request", "timeout", "tls", "too_large", "unreachable"]
@@ -199,6 +207,7 @@ class EngineAnswer(Schema):
     expires_at: datetime | None
     endpoint: str = Field(description="Where the engine is.")
     project_id: str | None = Field(description="The engine's project, where the provider has projects.")
+    location: str | None = Field(description="The engine's region, where it is in one; `endpoint` is that region's.")
 
 
 class CallAnswer(Schema):

@@ -226,6 +226,7 @@ def domain_credentials(request: HttpRequest, domain_id: UUID) -> Mapping[str, An
         "expires_at": handed_out.expires_at,
         "endpoint": engine.endpoint,
         "project_id": engine.project_id,
+        "location": engine.location,
     }
 
 

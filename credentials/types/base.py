@@ -111,6 +111,7 @@ class EngineAccess:
     token: UsableToken = field(repr=False)
     endpoint: str
     project_id: str | None = None
+    location: str | None = None
 
 
 @dataclass(frozen=True)

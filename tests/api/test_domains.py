@@ -53,11 +53,21 @@ def test_a_token_and_the_endpoint_and_never_the_stored_json(bot: Caller, domain:
         "token_type": "Bearer",
         "endpoint": "https://dialogflow.googleapis.com",
         "project_id": PROJECT,
+        "location": None,
     }
     text = answer.content.decode()
     assert EMAIL not in text
     assert "PRIVATE KEY" not in text
     assert pem(service_account_key()).splitlines()[3] not in text
+
+
+def test_the_endpoint_is_that_of_the_location(bot: Caller, domain: Domain) -> None:
+    credential = Credential.objects.get()
+    credential.payload |= {"location": "europe-west1"}
+    credential.save()
+    told = bot.post(f"domains/{domain.pk}/credentials").json()
+    assert told["endpoint"] == "https://europe-west1-dialogflow.googleapis.com"
+    assert (told["location"], told["project_id"]) == ("europe-west1", PROJECT)
 
 
 def test_watson_in_both_forms(bot: Caller, domain: Domain, cast: Cast, token_server: LyingServer) -> None:

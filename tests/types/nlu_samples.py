@@ -10,7 +10,7 @@ def _sample(title: str, provider: str, text: str) -> Sample:
         title=f"Third-party NLU, {title}",
         steps={"provider": {"provider": provider, "credentials": text}},
         secrets=("credentials",),
-        labels=("NLU Provider", "Credentials", "Credentials as a file"),
+        labels=("NLU Provider", "Credentials", "Credentials as a file", "Location"),
     )
 
 

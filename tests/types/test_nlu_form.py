@@ -58,7 +58,7 @@ def upload(data: bytes | str) -> SimpleUploadedFile:
 def test_the_wizard_asks_for_provider_and_credentials_and_ends_with_save(bob: Client, cast: Cast) -> None:
     shown = bob.get(last_step_address(bob, cast.organization, KIND))
     form = shown.context["form"]
-    assert [bound.label for bound in form] == ["NLU Provider", "Credentials", "Credentials as a file"]
+    assert [bound.label for bound in form] == ["NLU Provider", "Credentials", "Credentials as a file", "Location"]
     assert [label for _, label in form.fields["provider"].choices][1:] == ["Google Dialogflow", "IBM Watson"]
     assert shown.context["action_label"] == "Save"
     assert 'enctype="multipart/form-data"' in shown.content.decode()
@@ -256,3 +256,28 @@ def test_an_edit_to_another_provider_wants_its_json(bob: Client, credential: Cre
     assert "project_id" not in credential.payload
     # And back again, with nothing in between that could be mixed up.
     assert "Enter it again" in errors_of(edit_by_page(bob, credential, {"provider": GOOGLE}), "credentials")
+
+
+@pytest.mark.parametrize("typed", ["evil.example/", "Europe", "a.b", "-west", "x" * 41, "e@v"])
+def test_a_location_that_is_none_is_refused(bob: Client, cast: Cast, typed: str) -> None:
+    answer = answer_step(bob, cast.organization, KIND, {**fields(google_json()), "location": typed})
+    assert "such as europe-west1" in errors_of(answer, "location")
+
+
+def test_only_dialogflow_has_locations(bob: Client, cast: Cast) -> None:
+    answer = answer_step(bob, cast.organization, KIND, {**fields(watson_json(), WATSON), "location": "eu-de"})
+    assert "IBM Watson has none" in errors_of(answer, "location")
+    made = add_by_wizard(bob, cast.organization, KIND, {**fields(google_json()), "location": "global"})
+    assert "location" not in made.payload
+
+
+def test_a_location_is_shown_and_an_edit_of_it_keeps_the_token(bob: Client, credential: Credential) -> None:
+    OAuthToken.objects.create(credential=credential, organization=credential.organization, generation=1)
+    assert edit_by_page(bob, credential, {"location": "europe-west1"}).status_code == 303
+    credential.refresh_from_db()
+    assert credential.payload["location"] == "europe-west1"
+    assert OAuthToken.objects.get().generation == 1
+    assert "europe-west1" in bob.get(pages(credential.organization, f"{credential.pk}/")).content.decode()
+    assert edit_by_page(bob, credential, {"location": ""}).status_code == 303
+    credential.refresh_from_db()
+    assert "location" not in credential.payload

@@ -40,6 +40,7 @@ def as_text(data: bytes) -> str:
 class NluForm(RoomForm):
     """NLU Provider, Credentials."""
 
+    advanced = ("location",)
     secret = ("credentials",)
 
     provider = forms.ChoiceField(
@@ -59,6 +60,22 @@ class NluForm(RoomForm):
         widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
         help_text="Instead of pasting them.",
     )
+    location = forms.RegexField(
+        # It becomes a part of a host name.
+        r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$",
+        label="Location",
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="Of a Google Dialogflow agent that is not global, such as europe-west1.",
+        error_messages={"invalid": "A location has lower-case letters, digits and hyphens, such as europe-west1."},
+    )
+
+    def clean_location(self) -> str:
+        location: str = self.cleaned_data["location"]
+        provider = PROVIDERS.get(self.cleaned_data.get("provider", ""))
+        if location and provider and not provider.has_locations:
+            raise forms.ValidationError(f"{provider.label} has none: its URL says where it is.", code="no_location")
+        return "" if location == "global" else location
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

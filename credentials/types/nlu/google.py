@@ -30,6 +30,7 @@ class GoogleDialogflow(Provider):
 
     label = "Google Dialogflow"
     addresses = ("token_uri",)
+    has_locations = True
     scope = SCOPE
 
     def read(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +52,7 @@ class GoogleDialogflow(Provider):
             Fact("Project ID", payload["project_id"], copyable=True),
             Fact("Client e-mail", payload["client_email"], copyable=True),
             Fact("Token URI", payload["token_uri"]),
+            Fact("Location", payload.get("location") or "global"),
         ]
 
     def client_name(self, payload: Values) -> str:
@@ -60,7 +62,8 @@ class GoogleDialogflow(Provider):
         return str(payload["token_uri"])
 
     def endpoint(self, payload: Values) -> str:
-        return ENDPOINT
+        location = payload.get("location")
+        return ENDPOINT.replace("://", f"://{location}-") if location else ENDPOINT
 
     def project_id(self, payload: Values) -> str | None:
         return str(payload["project_id"])

@@ -13,6 +13,8 @@ class Provider(ABC):
     label: ClassVar[str]
     # Of the payload: where the secret, or what is made of it, is sent.
     addresses: ClassVar[tuple[str, ...]]
+    # Whether a person may say in which region the engine is; `payload["location"]` then.
+    has_locations: ClassVar[bool] = False
     # RFC 6749 §3.3; asked for by `ask` where it is not empty.
     scope: ClassVar[str] = ""
 

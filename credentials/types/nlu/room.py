@@ -85,15 +85,17 @@ class ThirdPartyNlu(CredentialType):
         return (Step("provider", "Provider", NluForm),)
 
     def split(self, entered: Values) -> tuple[dict[str, Any], dict[str, Any]]:
-        text = entered["credentials"]
+        text, location = entered["credentials"], entered.get("location", "")
+        placed = {"location": location} if location else {}
         if not text:
             # An edit that keeps them: what was read of them stands.
-            return {name: value for name, value in entered.items() if name != "credentials"}, {"credentials": ""}
+            kept = {name: value for name, value in entered.items() if name not in ("credentials", "location")}
+            return kept | placed, {"credentials": ""}
         shown = PROVIDERS[entered["provider"]].read(document.read(text))
-        return {"provider": entered["provider"], **shown}, {"credentials": text}
+        return {"provider": entered["provider"], **shown, **placed}, {"credentials": text}
 
     def entered(self, payload: Values) -> dict[str, Any]:
-        return dict(payload)
+        return {"location": "", **payload}
 
     def facts(self, payload: Values, configured: Sequence[str]) -> list[Fact]:
         return [
@@ -113,7 +115,8 @@ class ThirdPartyNlu(CredentialType):
         return frozenset({provider, *found})
 
     def invalidates(self, before: Values, after: Values, *, replaced: Sequence[str]) -> bool:
-        return bool(replaced) or before != after
+        # A token is good in every location.
+        return bool(replaced) or {**before, "location": ""} != {**after, "location": ""}
 
     def authenticator(self, material: Material) -> requests.auth.AuthBase:
         token = self.engine_access(material).token
@@ -138,6 +141,7 @@ class ThirdPartyNlu(CredentialType):
             token=UsableToken(token.access_token, token_type, token.scope),
             endpoint=provider.endpoint(payload),
             project_id=provider.project_id(payload),
+            location=payload.get("location"),
         )
 
     def secret_texts(self, material: Material) -> list[str]:
