@@ -119,8 +119,8 @@ def parts(
     ordered = found.order_by(OrderBy(F("place"), descending=descending), f"{sign}id")
     if not nullable:
         return [ordered.filter(beyond(mark, comparison)) if mark else ordered]
-    ever = ordered.filter(**{"place__isnull": False})
-    never = found.filter(**{"place__isnull": True}).order_by(f"{sign}id")
+    ever = ordered.filter(Q(place__isnull=False))
+    never = found.filter(Q(place__isnull=True)).order_by(f"{sign}id")
     if mark is None:
         return [ever, never] if descending else [never, ever]
     if mark[0] is None:
