@@ -104,7 +104,8 @@ def list_credentials(
         last = found.filter(pk=after).values_list("name", flat=True).first()
         if last is None:
             raise errors.Refusal(422, "invalid_request", "after: there is no such credential any more.")
-        found = found.filter(Q(name__gt=last) | Q(name=last, pk__gt=after))
+        # The first condition lets the index begin there; the other alone would walk it from its first row on.
+        found = found.filter(Q(name__gt=last) | Q(pk__gt=after), name__gte=last)
     rows = list(found.order_by("name", "pk")[: limit + 1])
     more, rows = len(rows) > limit, rows[:limit]
     return {"credentials": [shown(row) for row in rows], "next": rows[-1].pk if more else None}

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models import Count, F, OrderBy, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Lower, StrIndex
 from django.utils import timezone
 
@@ -116,11 +116,11 @@ def parts(
 ) -> Sequence[QuerySet[Credential]]:
     """What lies beyond the mark, in the order of (place, id), as ranges of which each begins somewhere in one index."""
     sign, comparison = ("-", "lt") if descending else ("", "gt")
-    ordered = found.order_by(f"{sign}place", f"{sign}id")
+    ordered = found.order_by(OrderBy(F("place"), descending=descending), f"{sign}id")
     if not nullable:
         return [ordered.filter(beyond(mark, comparison)) if mark else ordered]
-    is_never = Q(place__isnull=True)
-    ever, never = ordered.filter(~is_never), found.filter(is_never).order_by(f"{sign}id")
+    ever = ordered.filter(Q(place__isnull=False))
+    never = found.filter(Q(place__isnull=True)).order_by(f"{sign}id")
     if mark is None:
         return [ever, never] if descending else [never, ever]
     if mark[0] is None:

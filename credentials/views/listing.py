@@ -79,12 +79,22 @@ def listing(request: HttpRequest, access: Access) -> HttpResponse:
         "add_url": reverse("credentials:add", args=[access.organization.pk]),
         "can_manage": access.may(Action.MANAGE_CREDENTIALS),
     }
-    return render(request, "credentials/list.html", context)
+    response = render(request, "credentials/list.html", context)
+    if request.headers.get("HX-Request"):
+        # The address that a person may share, without the fields of the form that say nothing.
+        response["HX-Push-Url"] = f"{request.path}?{urlencode(chosen(request))}".rstrip("?")
+    return response
+
+
+def chosen(request: HttpRequest) -> dict[str, str]:
+    """What the address says of the search, the filters and the order."""
+    usual = {"q": "", "type": "", "status": "", "sort": "name"}
+    return {name: said for name, otherwise in usual.items() if (said := request.GET.get(name, otherwise)) != otherwise}
 
 
 def addresses(request: HttpRequest, found: Page) -> dict[str, str]:
     """The addresses of the neighbouring pages, with everything else as it is."""
-    kept = {name: value for name, value in request.GET.items() if name not in {"after", "before"}}
+    kept = chosen(request)
     return {
         "next_url": f"?{urlencode({**kept, 'after': found.after})}" if found.after else "",
         "previous_url": f"?{urlencode({**kept, 'before': found.before})}" if found.before else "",

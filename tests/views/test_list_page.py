@@ -14,6 +14,7 @@ from django.utils import timezone
 from credentials.models import Credential
 from credentials.models.credential import Status
 from credentials.services import authorize as service
+from credentials.services import listing
 from organizations.models import AuditEntry
 from tests.support.credentials import give_token, make_credential, make_integration
 from tests.support.people import Cast
@@ -153,6 +154,49 @@ def test_sixty_rows_cost_as_many_queries_as_one(bob: Client, cast: Cast) -> None
         make_integration(cast.organization, "https://api.example.com/", credential=made, name=f"call {number}")
     assert count(bob, cast) == few
     assert few <= 10
+
+
+ADDRESSES = [
+    "",
+    "?sort=used",
+    "?q=order",
+    "?q=order+1&sort=unused&type=oauth2",
+    "?status=expiring&sort=used",
+    "?status=active&type=oauth2&q=ord&sort=newest",
+    "?status=failed",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_no_search_or_filter_takes_more_than_ten_queries(
+    bob: Client, cast: Cast, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MOST", 20)
+    for number in range(30):
+        make_credential(cast.organization, f"Order {number}")
+    with CaptureQueriesContext(connection) as few:
+        assert bob.get(list_url(cast.organization) + address).status_code == 200
+    for number in range(30, 90):
+        make_credential(cast.organization, f"Order {number}")
+    with CaptureQueriesContext(connection) as many:
+        assert bob.get(list_url(cast.organization) + address).status_code == 200
+    assert len(many) <= len(few) <= 10
+
+
+def test_more_than_is_counted_is_called_more(bob: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST", 3)
+    for number in range(4):
+        make_credential(cast.organization, f"Order {number}")
+    assert "More than 3 credentials" in words(bob.get(list_url(cast.organization)))
+    assert "1 credential " in words(bob.get(list_url(cast.organization) + "?q=order+2"))
+
+
+def test_a_search_leaves_an_address_that_can_be_shared(bob: Client, cast: Cast) -> None:
+    start = list_url(cast.organization)
+    asked = "?q=a+%26+b&type=&status=failed&sort=name"
+    assert bob.get(start + asked, headers={"HX-Request": "true"})["HX-Push-Url"] == f"{start}?q=a+%26+b&status=failed"
+    assert bob.get(f"{start}?q=&sort=name", headers={"HX-Request": "true"})["HX-Push-Url"] == start
+    assert "HX-Push-Url" not in bob.get(start + asked)
 
 
 @pytest.fixture
