@@ -137,7 +137,7 @@ def ask(authorization: Authorization, attempt: TokenAttempt, since: float) -> No
 
 
 def note(authorization: Authorization, failure: OAuthFailure | None) -> None:
-    """Tell the breaker what came of a call, and remember where the token comes from. Without answer or call: nothing."""
+    """Tell the breaker what came of a call, and remember where the token comes from."""
     credential = authorization.credential
     life_cycle = room(credential.kind).life_cycle
     if life_cycle is None or (failure is not None and failure.code in OURS):
@@ -151,7 +151,7 @@ def note(authorization: Authorization, failure: OAuthFailure | None) -> None:
 
 
 def settle(authorization: Authorization, attempt: TokenAttempt, *, heard: bool = False) -> None:
-    """Parse the stored answer, swap the token and end the authorization in one transaction. `heard`: it came just now."""
+    """Parse the stored answer, swap the token and end the authorization, all in one. `heard`: it came just now."""
     try:
         tokens = answer.parse(journal.kept_answer(attempt), secrets=journal.sent_secrets(attempt))
     except OAuthFailure as failure:

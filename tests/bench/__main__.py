@@ -13,7 +13,7 @@ from pathlib import Path
 import tests.conftest  # noqa: F401 - Django, in an environment of its own
 from tests.bench import answering, refreshing
 
-AREAS = {"answering": answering.lines, "refresh": refreshing.refresh_lines}
+AREAS = {"answering": answering.lines, "refresh": refreshing.refresh_lines, "sweep": refreshing.sweep_lines}
 
 
 def main() -> int:
