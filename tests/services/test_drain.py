@@ -14,7 +14,7 @@ from credentials.models.clock import database_now
 from credentials.services import bulkhead, drain, sweep, wake
 from credentials.services.drain import Workshop
 from credentials.services.due import Due, due, in_turns
-from credentials.services.refresh import Outcome, refresh, refresh_as_read
+from credentials.services.refresh import Held, Outcome, refresh, refresh_as_read
 from organizations import audit
 from organizations.audit import Actor
 from organizations.models import AuditEntry
@@ -170,6 +170,19 @@ def test_a_host_that_is_not_trusted_has_few_requests_under_way_over_all_processe
     assert token_server.requests == []
     # A bot that needs its token now is not made to wait for the workers' places.
     make_ended(many[-1])
+    assert refresh_as_read(token_of(many[-1]), actor=WORKER) is Outcome.RENEWED
+
+
+@pytest.mark.django_db
+def test_bots_are_told_to_come_again_where_several_requests_hang_already(
+    many: list[Credential], token_server: LyingServer
+) -> None:
+    make_ended(many[-1])
+    for credential in many[: bulkhead.HANGING]:
+        leave_lease(credential, seconds_left=40)
+    with pytest.raises(Held, match="enough requests"):
+        refresh_as_read(token_of(many[-1]), actor=WORKER)
+    leave_lease(many[0], seconds_left=-1)
     assert refresh_as_read(token_of(many[-1]), actor=WORKER) is Outcome.RENEWED
 
 
