@@ -144,7 +144,7 @@ def was_seen_by_enough(row: TokenEndpoint) -> bool:
 
 
 def put_off(row: TokenEndpoint, failure: OAuthFailure, token_id: UUID, now: datetime) -> None:
-    """Set the next probe. What was under way when the breaker opened comes late, and says no more than `Retry-After`."""
+    """Set the next probe. What was under way when the breaker opened comes late; of that only `Retry-After` counts."""
     if row.prober == token_id or not row.several_tokens:
         row.probes += 1
         row.probe_at, row.prober = schedule.probe_moment(now, row.probes, failure.retry_after), None
@@ -209,7 +209,7 @@ def moment_within(now: datetime, seconds: float) -> RawSQL:
     """Another moment for every row, at most `seconds` after `now`."""
     if connection.vendor == "sqlite":
         chance = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', %s, '+' || ((abs(random()) %% 1000000) * %s / 1e6) || ' seconds')"
-        return RawSQL(chance, [now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"), seconds])
+        return RawSQL(chance, [now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"), seconds])  # noqa: S611 - no part comes from outside
     return RawSQL("%s::timestamptz + random() * %s * interval '1 second'", [now, seconds])
 
 

@@ -2,7 +2,8 @@
 
 Counted by the live leases at a host, which every process sees. A host that has answered and is quick may have many; one
 that failed last, that was never asked, or at which a request has hung for a while gets few. Bots that ask for an ended
-token are counted but never turned away for it: the workers make room for them.
+token are counted, and the workers make room for them; they are turned away only where several requests hang already, so
+that a hung provider does not take all the threads of the web processes either.
 """
 
 from datetime import datetime
@@ -20,6 +21,8 @@ from credentials.services.lease import Lease
 
 # Requests at a host that is not trusted to be quick.
 CAREFUL = 4
+# Requests that hang at a host, from which on bots are told to come again.
+HANGING = 8
 ROOM_AGAIN_SECONDS = 2.0
 
 
@@ -33,8 +36,9 @@ def room_at(endpoint: TokenEndpoint, there: UnderWay) -> int:
     return max(0, (settings.REFRESHES_PER_HOST if is_trusted(endpoint, there) else CAREFUL) - there.calls)
 
 
-def has_room(endpoint: TokenEndpoint, now: datetime) -> bool:
-    return room_at(endpoint, endpoints.under_way(now).get(endpoint.host, NONE_UNDER_WAY)) > 0
+def has_room(endpoint: TokenEndpoint, now: datetime, *, on_demand: bool = False) -> bool:
+    there = endpoints.under_way(now).get(endpoint.host, NONE_UNDER_WAY)
+    return there.slow < HANGING if on_demand else room_at(endpoint, there) > 0
 
 
 def enter(token: LeasedToken, url: str, *, on_demand: bool, insist: bool) -> tuple[Lease, TokenEndpoint] | None:
@@ -45,7 +49,7 @@ def enter(token: LeasedToken, url: str, *, on_demand: bool, insist: bool) -> tup
     with transaction.atomic():
         endpoint = endpoints.found(url, lock=True)
         now = endpoint.read_at = database_now()
-        has_to_wait = not (insist or on_demand or has_room(endpoint, now))
+        has_to_wait = not (insist or has_room(endpoint, now, on_demand=on_demand))
         token.endpoint = endpoint
         claimed = lease.claim(token)
         if claimed is None:

@@ -122,7 +122,7 @@ class Workshop:
         self._next: Together[None, Claimed | Due | bool | None] = Together(self._take)
 
     def work(self, *, actor: Actor, seconds: float = SHIFT) -> int:
-        """Renew until nothing is due or the shift is over; how many were asked for. 0 where enough threads are at it."""
+        """Renew until nothing is due or the shift is over; how many. 0 where enough threads are at it."""
         if not self._places.acquire(blocking=False):
             return 0
         try:
@@ -177,7 +177,7 @@ class Workshop:
         return [each for each in claimed if each is not None]
 
     def _claim(self, wanted: int) -> tuple[list[Due], bool]:
-        """Claim for `wanted` threads and some ahead. What cannot be claimed with others, and whether anything is due."""
+        """Claim for `wanted` threads and some ahead. What has to go alone, and whether anything is due."""
         with self._lock:
             ahead = max(0, self._working // AHEAD - len(self._ahead))
         rows = self.plan.take(4 * (wanted + ahead))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import F, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models.functions import Coalesce, RowNumber
 
 from credentials.models import OAuthToken
 from credentials.models.clock import database_now
@@ -33,7 +33,10 @@ def due(limit: int) -> list[Due]:
         OAuthToken.objects.filter(free, up | Q(endpoint__probe_at__lte=now), refresh_at__lte=now)
         .annotate(
             turn=Window(
-                RowNumber(), partition_by=[F("endpoint_id"), F("organization_id")], order_by=F("refresh_at").asc()
+                RowNumber(),
+                # Not the bare column: SQLite would walk its index over all tokens instead of the one over what is due.
+                partition_by=[Coalesce("endpoint_id", 0), F("organization_id")],
+                order_by=F("refresh_at").asc(),
             )
         )
         .order_by("turn", "refresh_at")

@@ -55,7 +55,8 @@ def under_way(now: datetime) -> Mapping[str, UnderWay]:
     )
     statement = (
         "SELECT host, count(*), sum(CASE WHEN lease_until < %s THEN 1 ELSE 0 END) "  # noqa: S608
-        f"FROM ({live}) AS live JOIN {TokenEndpoint._meta.db_table} AS asked ON asked.id = live.endpoint_id GROUP BY host"
+        f"FROM ({live}) AS live JOIN {TokenEndpoint._meta.db_table} AS asked ON asked.id = live.endpoint_id "
+        "GROUP BY host"
     )
     moments = [connection.ops.adapt_datetimefield_value(each) for each in (now + LEASE - SLOW, *[now] * len(TOKENS))]
     with connection.cursor() as cursor:

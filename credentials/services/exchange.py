@@ -140,7 +140,7 @@ def ask(authorization: Authorization, attempt: TokenAttempt, since: float) -> No
 
 
 def note(authorization: Authorization, failure: OAuthFailure | None) -> None:
-    """Tell the breaker what came of a call, and remember where the token comes from. Without answer or call: nothing."""
+    """Tell the breaker what came of a call, and remember where the token comes from."""
     credential = authorization.credential
     life_cycle = room(credential.kind).life_cycle
     if life_cycle is None or (failure is not None and failure.code in OURS):

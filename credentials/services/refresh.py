@@ -29,9 +29,9 @@ __all__ = ["Held", "Outcome", "end_when_expired", "refresh", "refresh_as_read"]
 def refresh(credential_id: UUID, *, actor: Actor, instead_of: int | None = None) -> Outcome:
     """Renew the token if it is due, or if a dead process left a renewal unfinished.
 
-    `instead_of` is the generation that a person found wanting: that one is renewed though it is not due and the provider
-    is taken to be down, unless another process has just done so. Safe to call any number of times, late, and from any number of processes:
-    the token endpoint hears of one.
+    `instead_of` is the generation that a person found wanting: that one is renewed though it is not due and though the
+    provider is taken to be down, unless another process has just done so. Safe to call any number of times, late, and
+    from any number of processes: the token endpoint hears of one.
     """
     token = OAuthToken.objects.select_related("credential").filter(pk=credential_id).first()
     now = database_now()

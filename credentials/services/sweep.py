@@ -6,9 +6,10 @@ The database is the truth: everything that is to be done is found here by querie
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
+from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
 from credentials.models import (
     Authorization,
@@ -33,6 +34,7 @@ from credentials.services.due import due
 from credentials.services.lease import LEASE
 from organizations.audit import Actor
 
+M = TypeVar("M", bound=Model)
 BATCH = 500
 # Beyond these, workers are not told each by its id but take from the database, so many for each thread that is woken.
 BY_NAME = 20
@@ -138,11 +140,16 @@ def give_up_challenges() -> int:
     now = database_now()
     ConsumerChallenge.objects.filter(token_expires_at__lt=now).exclude(access_token="").update(access_token="")
     waiting = (ChallengeStatus.WAITING, ChallengeStatus.STARTED, ChallengeStatus.UNCONFIRMED)
-    rows = ConsumerChallenge.objects.filter(status__in=waiting, expires_at__lt=now)
+    ended = ConsumerChallenge.objects.filter(status__in=waiting, expires_at__lt=now)
     return sum(
         challenges.give_up(each, "expired", expected=ChallengeStatus(each.status))
-        for each in rows.select_related("credential__organization")[:BATCH]
+        for each in found_first(ended).select_related("credential__organization")
     )
+
+
+def found_first(rows: QuerySet[M]) -> QuerySet[M]:
+    """At most a batch of `rows`, found before anything is joined: a join can begin at the wrong end, with a million."""
+    return rows.model._default_manager.filter(pk__in=list(rows.values_list("pk", flat=True)[:BATCH]))
 
 
 def give_up_abandoned() -> int:
@@ -150,7 +157,7 @@ def give_up_abandoned() -> int:
     abandoned = Authorization.objects.filter(status=AuthorizationStatus.STARTED, expires_at__lt=database_now())
     return sum(
         give_up(authorization, "not_finished", "", expected=AuthorizationStatus.STARTED, actor=Actor.worker())
-        for authorization in abandoned.select_related("credential__organization", "user")[:BATCH]
+        for authorization in found_first(abandoned).select_related("credential__organization", "user")
     )
 
 

@@ -211,7 +211,7 @@ def question_about(credential: Credential) -> Problem | None:
 
 
 def provider_down(access: Access, credential: Credential) -> Problem | None:
-    """What to say while the breaker of the credential's token endpoint is open: since when, and that nothing is to do."""
+    """What to say while the token endpoint is taken to be down: since when, and that nothing is to do."""
     token: OAuthToken | None = getattr(credential, "token", None)
     endpoint = token.endpoint if token is not None else None
     if token is None or endpoint is None or endpoint.down_since is None or token.refresh_at is None:
@@ -219,12 +219,13 @@ def provider_down(access: Access, credential: Credential) -> Problem | None:
     if credential.status not in (Status.ACTIVE, Status.FAILED):
         return None
     host = endpoint.host.removesuffix(":443")
+    why = explain.explanation(endpoint.last_error).happened
     lives = token.lives_at(timezone.now())
     return Problem(
         title="The resource is not answering",
         what_happened=f"{host} has not given an answer since {date_format(endpoint.down_since, 'j F, H:i')} UTC "
-        f"({explain.explanation(endpoint.last_error).happened}).",
-        what_to_do="Nothing needs to be done: it is asked again by itself, and the access token is renewed when it is back. "
+        f"({why}).",
+        what_to_do="Nothing needs to be done: it is asked again by itself, and renewed when it is back. "
         + ("Until it ends, the present one is used." if lives else "Until then bots are told to come again later."),
         action_label="Retry now",
         action_url=reverse("credentials:retry", args=[access.organization.pk, credential.pk]),

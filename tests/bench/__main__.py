@@ -13,7 +13,12 @@ from pathlib import Path
 import tests.conftest  # noqa: F401 - Django, in an environment of its own
 from tests.bench import answering, listing, refreshing
 
-AREAS = {"answering": answering.lines, "list": listing.lines, "refresh": refreshing.refresh_lines}
+AREAS = {
+    "answering": answering.lines,
+    "list": listing.lines,
+    "refresh": refreshing.refresh_lines,
+    "sweep": refreshing.sweep_lines,
+}
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ import statistics
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -34,8 +35,8 @@ url, count, organizations = "%(url)s", %(count)d, %(organizations)d
 endpoint, now = endpoints.found(url), timezone.now()
 account = services.create_account(stage, "12345566", "Golden Gate Travel")
 homes = [services.create_organization(stage, account, f"Bots {number}") for number in range(organizations)]
-payload = {"grant_type": "authorization_code", "client_id": "client", "token_url": url, "auth_url": url, "scope": "read",
-           "client_authentication": "basic", "use_pkce": True}
+payload = {"grant_type": "authorization_code", "client_id": "client", "token_url": url, "auth_url": url,
+           "scope": "read", "client_authentication": "basic", "use_pkce": True}
 credentials, tokens = [], []
 for number in range(count):
     home = homes[number %% organizations]
@@ -136,6 +137,110 @@ def refreshing(
             f"worker's memory, {name}", "what it may take", peak, 300, "MB", round(peak / 300, 2), "<= 300", peak <= 300
         ),
     ]
+
+
+# Rows that a million credentials would have: cheap to write, and read by the sweep like any others.
+_MANY = {
+    "postgres": """
+        INSERT INTO credentials_credential (id, organization_id, account_id, name, kind, payload, secrets, status,
+            status_code, status_reason, status_changed_at, version, created_at, updated_at)
+        SELECT gen_random_uuid(), %(organization)s, %(account)s, 'Orders ' || n, 'oauth2', '{}', '',
+            'active', '', '', now(), 1, now(), now() FROM generate_series(1, %(count)s) AS n;
+        INSERT INTO credentials_oauthtoken (credential_id, organization_id, access_token, refresh_token, token_type,
+            scope, refresh_at, expires_at, generation, lease_owner, failures, last_error, endpoint_id)
+        SELECT id, organization_id, '', '', 'Bearer', '', now() + random() * interval '1 hour' + interval '1 hour',
+            now() + interval '3 hours', 1, '', 0, '', %(endpoint)s FROM credentials_credential;
+        UPDATE credentials_oauthtoken SET refresh_at = now() - interval '1 second'
+        WHERE credential_id IN (SELECT credential_id FROM credentials_oauthtoken LIMIT %(due)s);
+        ANALYZE""",
+    "sqlite": """
+        INSERT INTO credentials_credential (id, organization_id, account_id, name, kind, payload, secrets, status,
+            status_code, status_reason, status_changed_at, version, created_at, updated_at)
+        WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT %(count)s)
+        SELECT lower(hex(randomblob(16))), '%(organization)s', %(account)s, 'Orders ' || n, 'oauth2', '{}', '',
+            'active', '', '', datetime('now'), 1, datetime('now'), datetime('now') FROM n;
+        INSERT INTO credentials_oauthtoken (credential_id, organization_id, access_token, refresh_token, token_type,
+            scope, refresh_at, expires_at, generation, lease_owner, failures, last_error, endpoint_id)
+        SELECT id, organization_id, '', '', 'Bearer', '',
+            datetime('now', '+1 hour', (abs(random()) %% 3600) || ' seconds'),
+            datetime('now', '+3 hours'), 1, '', 0, '', %(endpoint)s FROM credentials_credential;
+        UPDATE credentials_oauthtoken SET refresh_at = datetime('now', '-1 second')
+        WHERE credential_id IN (SELECT credential_id FROM credentials_oauthtoken LIMIT %(due)s);
+        ANALYZE""",
+}
+_HOME = """
+from credentials.services import endpoints
+from organizations import services
+from organizations.audit import Actor
+stage = Actor.command("bench")
+account = services.create_account(stage, "12345566", "Golden Gate Travel")
+home = services.create_organization(stage, account, "Bots")
+print(home.pk, account.pk, endpoints.found("https://id.example/token").pk)
+"""
+_SWEEPER = """
+import sys, time
+import django
+django.setup()
+from credentials.services import sweep
+for line in sys.stdin:
+    began = time.perf_counter()
+    found = sweep.find()
+    sweep.tidy()
+    print(time.perf_counter() - began, len(found.renewals), flush=True)
+"""
+
+
+def sweep_lines(folder: Path) -> list[Line]:
+    """The sweep's queries and its tidying among 1,000,000 tokens and among 1,000, of which 100 are due in both."""
+    with running_postgres(fsync="on") as postgres:
+        return [
+            sweeping(made(folder / "postgres"), "PostgreSQL", "postgres", postgres),
+            sweeping(made(folder / "sqlite"), "SQLite", "sqlite", None),
+        ]
+
+
+def sweeping(folder: Path, name: str, database: str, postgres: Postgres | None) -> Line:
+    factory = Factory(folder, lambda: _there(postgres))
+    with ExitStack() as stack:
+        large, small = (
+            stack.enter_context(sweeper(factory(web=0, workers=0, database=database), database, count))
+            for count in (1_000_000, 1_000)
+        )
+        for each in (large, small):
+            swept(each)
+        pairs = [(swept(large), swept(small)) for _ in range(SWEEPS)]
+    ours, theirs = (round(1000 * statistics.median(side), 2) for side in zip(*pairs, strict=True))
+    ratio = round(statistics.median(a / b for a, b in pairs), 2)
+    return Line(f"sweep, 1,000,000 tokens, {name}", "1,000 tokens", ours, theirs, "ms", ratio, "<= 1.5", ratio <= 1.5)
+
+
+@contextmanager
+def sweeper(product: Product, database: str, count: int) -> Iterator[subprocess.Popen[str]]:
+    """A process that sweeps whenever it is told to, among `count` tokens of which `DUE` are due."""
+    organization, account, endpoint = product.manage("shell", "--verbosity", "0", "-c", _HOME).split()
+    # As the column holds it.
+    organization = f"'{organization}'" if database == "postgres" else uuid.UUID(organization).hex
+    values = {"organization": organization, "account": account, "endpoint": endpoint, "count": count, "due": DUE}
+    Inside(product).run_script(_MANY[database] % values)
+    command = [sys.executable, "-c", _SWEEPER]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=product.env
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def swept(process: subprocess.Popen[str]) -> float:
+    """Seconds that one sweep took."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("sweep\n")
+    process.stdin.flush()
+    seconds, found = process.stdout.readline().split()
+    assert int(found) == DUE
+    return float(seconds)
 
 
 def made(folder: Path) -> Path:

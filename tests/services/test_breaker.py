@@ -1,4 +1,4 @@
-"""The breaker tells "the provider is down" from "this grant is dead", and no organization closes a provider for another."""
+"""The breaker tells "the provider is down" from "this grant is dead"; nobody closes a provider for somebody else."""
 
 from datetime import timedelta
 

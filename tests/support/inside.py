@@ -61,6 +61,12 @@ class Inside:
         with self._connection() as connection:
             return int(self._run(connection, statement, values).rowcount)
 
+    def run_script(self, statements: str) -> None:
+        """Run several statements, separated by semicolons."""
+        with self._connection() as connection:
+            for statement in statements.split(";"):
+                connection.execute(statement)
+
     def end_token(self, credential_id: str) -> None:
         """The access token has ended; its renewal is due."""
         past = datetime.now(UTC) - MINUTE
