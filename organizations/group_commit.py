@@ -22,7 +22,7 @@ from organizations.entries import NewEntry, cleaned
 
 ENTRIES_AT_ONCE = 500
 
-# Work that goes along in the transaction, once for all who ask for the same: a function, and the row that it is told of.
+# Work that goes along in the transaction, once for all who ask for the same: a function, and the row it is told of.
 Along = tuple[Callable[[Sequence[uuid.UUID]], object], uuid.UUID]
 
 
