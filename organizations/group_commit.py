@@ -19,6 +19,7 @@ from django.db import OperationalError, transaction
 
 from organizations import chain
 from organizations.entries import NewEntry, cleaned
+from organizations.turn import in_turn
 
 ENTRIES_AT_ONCE = 500
 
@@ -105,7 +106,7 @@ class _Committer:
 
         error: BaseException | None = None
         try:
-            with transaction.atomic(durable=True):
+            with in_turn(), transaction.atomic(durable=True):
                 _write(chain_id, take)
         except BaseException as failure:
             ended = OperationalError("The thread that wrote the audit entries was ended.")
