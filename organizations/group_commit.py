@@ -19,10 +19,11 @@ from django.db import OperationalError, transaction
 
 from organizations import chain
 from organizations.entries import NewEntry, cleaned
+from organizations.turn import in_turn
 
 ENTRIES_AT_ONCE = 500
 
-# Work that goes along in the transaction, once for all who ask for the same: a function, and the row that it is told of.
+# Work that goes along in the transaction, once for all who ask for the same: a function, and the row it is told of.
 Along = tuple[Callable[[Sequence[uuid.UUID]], object], uuid.UUID]
 
 
@@ -105,7 +106,7 @@ class _Committer:
 
         error: BaseException | None = None
         try:
-            with transaction.atomic(durable=True):
+            with in_turn(), transaction.atomic(durable=True):
                 _write(chain_id, take)
         except BaseException as failure:
             ended = OperationalError("The thread that wrote the audit entries was ended.")
