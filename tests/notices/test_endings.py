@@ -197,6 +197,13 @@ def test_a_new_end_is_warned_of_anew_and_the_same_end_is_not(cast: Cast, turn: T
     assert endings.warn() == 1
 
 
+def test_an_edit_does_not_swallow_a_warning_that_is_due_and_not_yet_given(cast: Cast, turn: Turn) -> None:
+    credential = new_credential(cast, NOWHERE, client_secret_expires_on=day(32))
+    turn(5 * DAY)
+    resave(cast, credential, scope="another")
+    assert endings.warn() == 1
+
+
 def test_what_ends_at_the_same_time_is_one_notice(cast: Cast, turn: Turn) -> None:
     for number in range(60):
         make(cast, 31, f"Orders {number:02}")
