@@ -168,7 +168,7 @@ def close(endpoint_id: int, now: datetime, *, unasked: bool = False) -> bool:
 
 
 def tell(row: TokenEndpoint, action: str, organization_ids: set[UUID], *, outcome: str) -> None:
-    """One notice and one audit entry for every organization with tokens from there, as the last statement of the change.
+    """One notice and one audit entry for every organization with tokens from there, at the end of the change.
 
     A worker is named as who did it: who noticed may belong to another organization.
     """

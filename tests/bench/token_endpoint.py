@@ -1,6 +1,6 @@
 """A token endpoint that takes its time and little of the processor: `python -m tests.bench.token_endpoint 50`.
 
-Milliseconds; one thread and one `asyncio` loop; prints its port. Every POST is answered with another access and refresh token.
+Milliseconds; one thread and one `asyncio` loop; prints its port. Every POST is answered with other tokens.
 """
 
 import asyncio
