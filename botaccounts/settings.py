@@ -54,6 +54,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # What follows is for pages; bots' calls leave here. What is to see every request goes above this line.
+    "botaccounts.straight.StraightToTheApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "botaccounts.canonical.CanonicalHostMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -101,7 +103,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file even in tests: threads must see one database.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 elif not TESTING:
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 32, "timeout": 10}}
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": 32, "timeout": 10},
+        # Uses before PostgreSQL keeps the plan of one of our own statements (organizations.prepared); 0 is never.
+        "prepare_threshold": env.int("DATABASE_PREPARE_AFTER", 3) or None,
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "")

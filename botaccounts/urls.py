@@ -10,13 +10,13 @@ from credentials.views.authorize import callback
 from organizations.views import SignIn
 
 urlpatterns = [
+    path("api/v1/", include("credentials.api.urls")),  # first: asked for most
     path("", RedirectView.as_view(pattern_name="organizations:list")),
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("organizations/", include("organizations.urls")),
     path("", include("credentials.urls")),
     path("oauth2/callback/<uuid:credential_id>/", callback, name="oauth2-callback"),
-    path("api/v1/", include("credentials.api.urls")),
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),

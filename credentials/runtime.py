@@ -12,6 +12,7 @@ from credentials.models.clock import database_now
 from credentials.models.leased import LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
 from credentials.services import challenges, consumers, explain
+from credentials.services.records import tell
 from credentials.services.refresh import Outcome, ask_for_first, end_when_expired, refresh_as_read
 from credentials.types.base import CredentialType, Material, TokenOwner, UsableToken
 from credentials.types.registry import room
@@ -63,26 +64,44 @@ class Ready:
     obtained_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class AsRead:
+    """A credential's token as it was read together with the credential, and the database's time then."""
+
+    token: OAuthToken | None
+    at: datetime
+
+
 def make_ready(
-    credential: Credential, *, actor: Actor, patience: float = WAIT_SECONDS, on_behalf: OnBehalf = NOBODY
+    credential: Credential,
+    *,
+    actor: Actor,
+    patience: float = WAIT_SECONDS,
+    on_behalf: OnBehalf = NOBODY,
+    as_read: AsRead | None = None,
 ) -> Ready:
     """Open the secrets, with a token that lives. Waits up to `patience` seconds for a renewal.
 
-    Raises `NeedsAuthorization`, `ConsumerNotAuthenticated` and `Unavailable`.
+    Raises `NeedsAuthorization`, `ConsumerNotAuthenticated` and `Unavailable`. Secrets that do not open are told in the
+    audit log: a row was tampered with, or its key is gone.
     """
     authentication = room(credential.kind)
     if authentication.token_owner is TokenOwner.CONSUMER:
         return consumer_ready(authentication, credential, on_behalf, actor, patience)
     if authentication.token_owner is TokenOwner.CONVERSATION:
-        return conversation_ready(authentication, credential, on_behalf)
+        return conversation_ready(authentication, credential, on_behalf, actor)
     try:
         secrets = credential.open_secrets()
         life_cycle = authentication.life_cycle
         if life_cycle is None or not life_cycle.holds_token(credential.payload):
             return Ready(authentication, Material(credential.payload, secrets))
-        token = living_token(credential, actor, patience)
+        if as_read and as_read.token and as_read.token.lives_at(as_read.at + LEEWAY):
+            token = as_read.token
+        else:
+            token = living_token(credential, actor, patience)
         usable = UsableToken(str(token.unseal("access_token")), token.token_type, token.scope or None)
     except Unsealable:
+        tell(credential, actor, "credential.unreadable", outcome="failed")
         raise NeedsAuthorization(explain.reason("secrets_unreadable")) from None
     return Ready(
         authentication,
@@ -142,12 +161,15 @@ def consumer_ready(
     try:
         usable = UsableToken(str(found.unseal("access_token")), found.token_type, found.scope or None)
     except Unsealable:
+        tell(credential, actor, "credential.unreadable", outcome="failed", whose="consumer")
         raise not_authenticated from None
     consumers.note_use(found)
     return Ready(authentication, Material(credential.payload, {}, usable), found.expires_at, found.generation)
 
 
-def conversation_ready(authentication: CredentialType, credential: Credential, on_behalf: OnBehalf) -> Ready:
+def conversation_ready(
+    authentication: CredentialType, credential: Credential, on_behalf: OnBehalf, actor: Actor
+) -> Ready:
     """With the token of this one conversation. When it has ended the consumer is challenged again."""
     if not on_behalf.conversation:
         raise ConsumerNotAuthenticated("name the conversation in which it happens")
@@ -160,6 +182,7 @@ def conversation_ready(authentication: CredentialType, credential: Credential, o
     try:
         usable = UsableToken(str(found.unseal("access_token")), found.token_type, found.scope or None)
     except Unsealable:
+        tell(credential, actor, "credential.unreadable", outcome="failed", whose="conversation")
         raise ConsumerNotAuthenticated("the consumer's token cannot be opened: ask for a challenge") from None
     return Ready(authentication, Material(credential.payload, {}, usable), ends)
 

@@ -13,6 +13,7 @@ from credentials.views import (
     integrations,
     listing,
     proving,
+    service_tokens,
 )
 from credentials.wizard import views as wizard
 
@@ -42,6 +43,7 @@ urlpatterns = [
     path(f"{CREDENTIAL}/authorizations/<uuid:authorization_id>/account/", proving.decide, name="decide"),
     path(f"{CREDENTIAL}/refresh/", proving.try_refresh, name="test-refresh"),
     path(f"{CREDENTIAL}/delete/", delete.delete_page, name="delete"),
+    path(f"{ORGANIZATION}/service-tokens/add/", service_tokens.add, name="service-token-add"),
     path(f"{ORGANIZATION}/integrations/", integrations.listing, name="integrations"),
     path(f"{ORGANIZATION}/integrations/add/", integrations.add, name="integration-add"),
     path(f"{INTEGRATION}/", integrations.detail, name="integration"),

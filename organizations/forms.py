@@ -8,8 +8,9 @@ from django import forms
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from organizations import policies
+from organizations import policies, scopes
 from organizations.models import NAME_LENGTH, Organization, Role, ServiceToken
+from organizations.scopes import Scope
 
 ROLES = [(role.value, f"{role.label}: {policies.SUMMARIES[role]}") for role in Role]
 
@@ -46,7 +47,7 @@ class MemberForm(RoleForm):
 
 
 class ServiceTokenForm(forms.Form):
-    """A name and a lifetime. The hidden id makes the form count once, however often it is sent."""
+    """A name, what it may do, and a lifetime. The hidden id makes the form count once, however often it is sent."""
 
     LIFETIMES = [("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("730", "2 years")]
 
@@ -56,7 +57,18 @@ class ServiceTokenForm(forms.Form):
         help_text="Where the token is used, so that you know which one to revoke.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    scopes = forms.MultipleChoiceField(
+        label="What it may do",
+        choices=[(scope.value, f"{scope.value}: {scopes.HELP[scope]}") for scope in Scope],
+        initial=[Scope.CREDENTIALS_READ.value, Scope.TOKENS_READ.value, Scope.INTEGRATIONS_CALL.value],
+        error_messages={"required": "Choose at least one thing that the token may do."},
+        help_text="Give it no more than its user needs. A token cannot be changed later: create another one instead.",
+        widget=forms.CheckboxSelectMultiple,
+    )
     expires = forms.ChoiceField(label="Expires in", choices=LIFETIMES, initial="365")
+
+    def cleaned_scopes(self) -> list[Scope]:
+        return [Scope(name) for name in self.cleaned_data["scopes"]]
 
     def expires_at(self) -> datetime:
         return timezone.now() + timedelta(days=int(self.cleaned_data["expires"]))

@@ -13,6 +13,8 @@ from django.db import models
 from django.db.models.functions import Trim
 from django.utils import timezone
 
+from organizations.scopes import Scope
+
 NAME_LENGTH = 255
 
 
@@ -141,6 +143,11 @@ class ServiceToken(models.Model):
         max_length=8, db_index=True, help_text="The first characters after bat_, to tell tokens apart."
     )
     digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list, help_text="What it may do: names of organizations.scopes.Scope.")
+    # Ids, not a relation: what they name belongs to an application that this one does not know.
+    credential_ids = models.JSONField(
+        null=True, blank=True, help_text="The credentials that it may be used with; null is every one."
+    )
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -164,6 +171,13 @@ class ServiceToken(models.Model):
         if self.revoked_at is not None:
             return "revoked"
         return "active" if self.expires_at > timezone.now() else "expired"
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes
+
+    def reaches(self, credential_id: uuid.UUID | None) -> bool:
+        """Whether it may be used with this credential; nothing keeps it from what needs none."""
+        return self.credential_ids is None or credential_id is None or str(credential_id) in self.credential_ids
 
 
 class AuditChain(models.Model):

@@ -5,41 +5,49 @@ Each checks, changes and writes its audit entry in one transaction. `by` is a pe
 accepted raises Django's `ValidationError` with the message at its field.
 """
 
-import uuid
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
-from django.db.models import ProtectedError, Q
-from django.utils import timezone
+from django.db.models import ProtectedError
 
-from organizations import audit, service_tokens
+from organizations import audit
 from organizations.access import Access, authorize
 from organizations.audit import Actor
-from organizations.models import Account, Bot, Membership, Organization, Role, ServiceToken
+from organizations.issuing import (
+    DEFAULT_TOKEN_LIFETIME,
+    MAX_TOKEN_LIFETIME,
+    AlreadyCreated,
+    authenticate_service_token,
+    create_service_token,
+    revoke_service_token,
+)
+from organizations.models import Account, Bot, Membership, Organization, Role
+from organizations.names import valid_name
 from organizations.policies import Action
-
-DEFAULT_TOKEN_LIFETIME = timedelta(days=365)
-MAX_TOKEN_LIFETIME = timedelta(days=730)
-LAST_USED_PRECISION = timedelta(minutes=1)
 
 By = Access | Actor
 
-
-class AlreadyCreated(Exception):
-    """The same form arrived a second time; what it asked for exists, and its secret was shown the first time."""
-
-
-def _valid_name(name: str, field: str = "name") -> str:
-    name = name.strip()
-    if not name:
-        raise ValidationError({field: "Give a name."})
-    if any(character in name for character in "\x00\r\n"):
-        raise ValidationError({field: "A name is one line."})
-    return name
+__all__ = [
+    "DEFAULT_TOKEN_LIFETIME",
+    "MAX_TOKEN_LIFETIME",
+    "AlreadyCreated",
+    "add_member",
+    "authenticate_service_token",
+    "change_role",
+    "create_account",
+    "create_bot",
+    "create_organization",
+    "create_service_token",
+    "remove_bot",
+    "remove_member",
+    "rename_account",
+    "rename_bot",
+    "rename_organization",
+    "revoke_service_token",
+]
 
 
 def _save(instance: models.Model, taken: dict[str, str]) -> None:
@@ -58,7 +66,7 @@ def _save(instance: models.Model, taken: dict[str, str]) -> None:
 @transaction.atomic
 def create_account(by: Actor, number: str, name: str) -> Account:
     """Open an account. Its number is digits and unique."""
-    account = Account(number=number.strip(), name=_valid_name(name))
+    account = Account(number=number.strip(), name=valid_name(name))
     _save(account, {"number": "There is an account with this number already."})
     _tell_of_account(by, "account.created", account)
     return account
@@ -67,7 +75,7 @@ def create_account(by: Actor, number: str, name: str) -> Account:
 @transaction.atomic
 def rename_account(by: Actor, account: Account, name: str) -> None:
     """Rename an account; its number never changes, because it is part of addresses registered elsewhere."""
-    account.name = _valid_name(name)
+    account.name = valid_name(name)
     _save(account, {"name": "This name cannot be used."})
     _tell_of_account(by, "account.renamed", account)
 
@@ -86,7 +94,7 @@ def _tell_of_account(by: Actor, action: str, account: Account) -> None:
 @transaction.atomic
 def create_organization(by: Actor, account: Account, name: str, *, administrator: User | None = None) -> Organization:
     """Create an organization, and make somebody its first administrator where one is named."""
-    organization = Organization(account=account, name=_valid_name(name))
+    organization = Organization(account=account, name=valid_name(name))
     _save(organization, {"name": "This account has an organization with this name already."})
     if administrator is not None:
         Membership.objects.create(user=administrator, organization=organization, role=Role.ADMINISTRATOR)
@@ -100,7 +108,7 @@ def create_organization(by: Actor, account: Account, name: str, *, administrator
 @transaction.atomic
 def rename_organization(by: Actor, organization: Organization, name: str) -> None:
     """Rename an organization."""
-    organization.name = _valid_name(name)
+    organization.name = valid_name(name)
     _save(organization, {"name": "This account has an organization with this name already."})
     audit.record_many(
         organization, [_about(by, "organization.renamed", "organization", organization.pk, organization.name)]
@@ -179,7 +187,7 @@ _BOT_IN_USE = "This bot still has integrations. Remove them first."
 def create_bot(by: By, organization: Organization, name: str) -> Bot:
     """Add a bot; its name is unique in the organization."""
     actor = authorize(by, organization, Action.MANAGE_BOTS)
-    bot = Bot(organization=organization, name=_valid_name(name))
+    bot = Bot(organization=organization, name=valid_name(name))
     _save(bot, _BOT_TAKEN)
     audit.record_many(organization, [_about(actor, "bot.created", "bot", bot.pk, bot.name)])
     return bot
@@ -189,7 +197,7 @@ def create_bot(by: By, organization: Organization, name: str) -> Bot:
 def rename_bot(by: By, bot: Bot, name: str) -> None:
     """Rename a bot."""
     actor = authorize(by, bot.organization, Action.MANAGE_BOTS)
-    before, bot.name = bot.name, _valid_name(name)
+    before, bot.name = bot.name, valid_name(name)
     _save(bot, _BOT_TAKEN)
     entry = _about(actor, "bot.renamed", "bot", bot.pk, bot.name, {"before": before})
     audit.record_many(bot.organization, [entry])
@@ -209,78 +217,6 @@ def remove_bot(by: By, bot: Bot) -> None:
     except ProtectedError:
         raise ValidationError(_BOT_IN_USE) from None
     audit.record_many(bot.organization, [_about(actor, "bot.removed", "bot", bot_id, bot.name)])
-
-
-# Service tokens
-
-
-@transaction.atomic
-def create_service_token(
-    by: By, organization: Organization, name: str, expires_at: datetime, *, token_id: uuid.UUID | None = None
-) -> tuple[ServiceToken, str]:
-    """Make a service token; the second value is its plain text, which is kept nowhere.
-
-    `token_id` is what a form carries so as to count once: `AlreadyCreated` when it comes again.
-    """
-    actor = authorize(by, organization, Action.MANAGE_SERVICE_TOKENS)
-    now = timezone.now()
-    if not now < expires_at <= now + MAX_TOKEN_LIFETIME + timedelta(minutes=1):
-        raise ValidationError({"expires": f"A token lives for at most {MAX_TOKEN_LIFETIME.days} days."})
-    token_id = token_id or uuid.uuid4()
-    if ServiceToken.objects.filter(pk=token_id).exists():
-        raise AlreadyCreated
-    plaintext = service_tokens.mint()
-    token = ServiceToken(
-        id=token_id,
-        organization=organization,
-        name=_valid_name(name),
-        prefix=service_tokens.prefix(plaintext),
-        digest=service_tokens.digest(plaintext),
-        expires_at=expires_at,
-        created_by=by.user if isinstance(by, Access) else None,
-    )
-    token.full_clean(validate_unique=False, validate_constraints=False)
-    try:
-        with transaction.atomic():
-            token.save(force_insert=True)
-    except IntegrityError:
-        raise AlreadyCreated from None
-    details = {"expires_at": expires_at.isoformat()}
-    entry = _about(actor, "service_token.created", "service_token", token.pk, str(token), details)
-    audit.record_many(organization, [entry])
-    return token, plaintext
-
-
-@transaction.atomic
-def revoke_service_token(by: By, token: ServiceToken) -> bool:
-    """Make a token useless from its next call on. False when it was revoked before."""
-    actor = authorize(by, token.organization, Action.MANAGE_SERVICE_TOKENS)
-    if not ServiceToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
-        return False
-    audit.record_many(
-        token.organization, [_about(actor, "service_token.revoked", "service_token", token.pk, str(token))]
-    )
-    return True
-
-
-def authenticate_service_token(plaintext: str) -> ServiceToken | None:
-    """The living token that this text is, with organization and account; None otherwise.
-
-    One query, and none at all for what is no token by its form. The time of use is kept to the minute.
-    """
-    if not service_tokens.well_formed(plaintext):
-        return None
-    now = timezone.now()
-    token = (
-        ServiceToken.objects.select_related("organization__account")
-        .filter(digest=service_tokens.digest(plaintext), revoked_at=None, expires_at__gt=now)
-        .first()
-    )
-    if token is not None and (token.last_used_at is None or token.last_used_at <= now - LAST_USED_PRECISION):
-        stale = Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USED_PRECISION)
-        ServiceToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
-        token.last_used_at = now
-    return token
 
 
 def _about(

@@ -16,7 +16,6 @@ _pages = [
     path("members/<int:member_id>/role/", views.member_role, name="member-role"),
     path("members/<int:member_id>/remove/", views.member_remove, name="member-remove"),
     path("service-tokens/", views.service_tokens, name="service-tokens"),
-    path("service-tokens/add/", views.service_token_add, name="service-token-add"),
     path("service-tokens/<uuid:token_id>/revoke/", views.service_token_revoke, name="service-token-revoke"),
     path("activity/", views.activity, name="activity"),
 ]

@@ -3,20 +3,18 @@
 import uuid
 from urllib.parse import urlencode
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from organizations import audit, services
 from organizations.access import Access, in_organization, organizations_of
-from organizations.forms import ActivityFilter, BotForm, ConfirmForm, MemberForm, RoleForm, ServiceTokenForm
+from organizations.forms import ActivityFilter, BotForm, ConfirmForm, MemberForm, RoleForm
 from organizations.models import Bot, Membership, ServiceToken
-from organizations.pages import PAGE_SIZE, FormPage, SeeOther, accepted, done, listing, posted, show_form
+from organizations.pages import PAGE_SIZE, FormPage, accepted, done, listing, posted, show_form
 from organizations.policies import Action
 
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -155,36 +153,12 @@ def _after_member_change(access: Access, member: Membership, back: str) -> str:
 @require_safe
 @in_organization(Action.MANAGE_SERVICE_TOKENS)
 def service_tokens(request: HttpRequest, access: Access) -> HttpResponse:
-    """The organization's service tokens: name, first characters, state. Never a whole one."""
+    """The organization's service tokens: name, first characters, what they may do, state. Never a whole one.
+
+    `credentials.views.service_tokens` creates one: it knows the credentials that it can be restricted to.
+    """
     rows = access.organization.service_tokens.select_related("created_by")
     return render(request, "organizations/service_tokens.html", {"access": access, "page": listing(request, rows)})
-
-
-@get_or_post
-@never_cache
-@in_organization(Action.MANAGE_SERVICE_TOKENS)
-def service_token_add(request: HttpRequest, access: Access) -> HttpResponse:
-    """Create a token. The answer to the POST itself holds the token, and nothing else ever does."""
-    form = ServiceTokenForm(posted(request))
-    back = _url("service-tokens", access)
-    created: list[tuple[ServiceToken, str]] = []
-
-    def create() -> None:
-        name, token_id = form.cleaned_data["name"], form.cleaned_data["id"]
-        created.append(
-            services.create_service_token(access, access.organization, name, form.expires_at(), token_id=token_id)
-        )
-
-    try:
-        valid = accepted(form, create)
-    except services.AlreadyCreated:
-        messages.warning(request, "That token was created already, and its value was shown then. Nothing new was made.")
-        return SeeOther(back)
-    if not valid:
-        return show_form(request, access, form, FormPage("Create a service token", "Create token", back))
-    token, plaintext = created[0]
-    context = {"access": access, "token": token, "plaintext": plaintext, "back": back}
-    return render(request, "organizations/service_token_created.html", context)
 
 
 @get_or_post

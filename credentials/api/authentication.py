@@ -1,9 +1,16 @@
-"""Who calls: a service token in the `Authorization` header (RFC 6750 §2.1), and nowhere else."""
+"""Who calls: a service token in the `Authorization` header (RFC 6750 §2.1), and nowhere else; and what it may do."""
+
+from uuid import UUID
 
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
+from credentials.api.limit import count_wrong_token
+from credentials.services.presented import Presented, present
+from organizations import group_commit
+from organizations.audit import Actor, NewEntry
 from organizations.models import ServiceToken
+from organizations.scopes import Scope
 from organizations.service_tokens import BEGINNING
 from organizations.services import authenticate_service_token
 
@@ -13,18 +20,54 @@ REALM = 'Bearer realm="Bot Accounts"'
 TOKEN_PARAMETERS = frozenset({"access_token", "api_key", "authorization", "service_token", "token"})
 
 
+class InsufficientScope(Exception):
+    """The service token may not do this (RFC 6750 §3.1)."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope)
+        self.scope = scope
+
+
 class ServiceTokenAuthentication(HttpBearer):
-    """Sets `request.auth` to the service token's row, with its organization."""
+    """Sets `request.auth` to the service token's row, with its organization. It has to have `scope`.
+
+    `with_credential`: to a `Presented`, which has the credential in the address and its token as well.
+    Raises `InsufficientScope`, and `limit.TooManyWrongTokens`.
+    """
 
     openapi_bearerFormat = "bat_…"  # noqa: N815 - the name that OpenAPI gives it
 
-    def __call__(self, request: HttpRequest) -> ServiceToken | None:
-        # Not the library's own parsing: with DEBUG on it writes what was sent to the log.
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return self.authenticate(request, token.strip()) if scheme.lower() == SCHEME.lower() else None
+    def __init__(self, scope: Scope, *, with_credential: bool = False) -> None:
+        super().__init__()
+        self.scope = scope
+        self.with_credential = with_credential
 
-    def authenticate(self, request: HttpRequest, token: str) -> ServiceToken | None:
-        return authenticate_service_token(token)
+    def __call__(self, request: HttpRequest) -> ServiceToken | Presented | None:
+        # Not the library's own parsing: with DEBUG on it writes what was sent to the log.
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() != SCHEME.lower():
+            return None
+        found = self.authenticate(request, token.strip())
+        if found is None:
+            count_wrong_token(request)
+            return None
+        shown = found.service_token if isinstance(found, Presented) else found
+        if not shown.may(self.scope):
+            refuse(shown, self.scope)
+        return found
+
+    def authenticate(self, request: HttpRequest, token: str) -> ServiceToken | Presented | None:
+        if not self.with_credential:
+            return authenticate_service_token(token)
+        # A converter has checked the id; the library's leaves it a text.
+        return present(token, UUID(str(request.resolver_match.kwargs["credential_id"])))  # type: ignore[union-attr]
+
+
+def refuse(shown: ServiceToken, scope: Scope) -> None:
+    """Tell the log, and then the caller."""
+    entry = NewEntry(Actor.for_service_token(shown), "access.denied", outcome="denied", details={"needed": str(scope)})
+    group_commit.append(shown.organization_id, [entry])
+    raise InsufficientScope(scope)
 
 
 def challenge(request: HttpRequest) -> str:

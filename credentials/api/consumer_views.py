@@ -8,7 +8,8 @@ from uuid import UUID
 from django.http import Http404, HttpRequest
 from ninja import Router
 
-from credentials.api.caller import ABOUT_A_ROW, answers, caller, find_credential
+from credentials.api.authentication import ServiceTokenAuthentication
+from credentials.api.caller import ABOUT_A_ROW, answers, caller, credentials_of, find_credential, require_reach
 from credentials.api.errors import sentence
 from credentials.api.schemas import (
     ChallengeAnswer,
@@ -23,9 +24,12 @@ from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.services import challenges, explain
 from credentials.services.consumers import CodeHandOver, hand_over_code, hand_over_id_token
+from credentials.types.base import TokenOwner
+from credentials.types.registry import room
 from organizations.audit import Actor
+from organizations.scopes import Scope
 
-router = Router(tags=["consumers"])
+router = Router(tags=["consumers"], auth=ServiceTokenAuthentication(Scope.CONSUMERS_WRITE))
 NOBODY_CAME = frozenset({ChallengeStatus.WAITING, ChallengeStatus.STARTED, ChallengeStatus.UNCONFIRMED})
 
 
@@ -39,6 +43,7 @@ def hand_over(request: HttpRequest, body: ConsumerHandOver) -> Mapping[str, Any]
 
     Calls of every bot of the account then name the consumer. 422 `invalid_id_token`, `hand_over_refused`.
     """
+    require_hand_over(request)
     organization, actor = caller(request).organization, Actor.for_service_token(caller(request))
     if body.code is not None:
         given = CodeHandOver(body.code, body.redirect_uri or "", body.code_verifier)
@@ -86,12 +91,25 @@ def confirm_challenge(request: HttpRequest, challenge_id: UUID, body: Confirmati
     return shown(find_challenge(request, challenge_id))
 
 
+def require_hand_over(request: HttpRequest) -> None:
+    """A token that is restricted hands over consumers only for a credential that uses their tokens.
+
+    Raises `Http404`.
+    """
+    if caller(request).credential_ids is None:
+        return
+    kinds = credentials_of(request).values_list("kind", flat=True).distinct()
+    if not any(room(kind).token_owner is TokenOwner.CONSUMER for kind in kinds):
+        raise Http404
+
+
 def find_challenge(request: HttpRequest, challenge_id: UUID) -> ConsumerChallenge:
     """Of the service token's organization."""
     rows = ConsumerChallenge.objects.select_related("credential__organization")
     challenge = rows.filter(pk=challenge_id, organization_id=caller(request).organization_id).first()
     if challenge is None:
         raise Http404
+    require_reach(request, challenge.credential_id)
     return challenge
 
 

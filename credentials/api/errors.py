@@ -9,7 +9,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from credentials.api.authentication import challenge
+from credentials.api.authentication import REALM, InsufficientScope, challenge
+from credentials.api.limit import TooManyWrongTokens
 from credentials.oauth.errors import OAuthFailure
 from credentials.oauth.id_token import InvalidIdToken
 from credentials.runtime import ConsumerNotAuthenticated, NeedsAuthorization, Unavailable
@@ -57,6 +58,12 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
         case AuthenticationError():
             detail = "Send a service token of your organization: Authorization: Bearer bat_…"
             return answer(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, {"WWW-Authenticate": challenge(request)})
+        case InsufficientScope():
+            return out_of_scope(error)
+        case TooManyWrongTokens():
+            detail = "Too many wrong service tokens came from your address. Wait before you send another one."
+            headers = {"Retry-After": str(error.retry_after)}
+            return answer(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", detail, headers)
         case Http404():
             return not_found(request)
         case NeedsAuthorization():
@@ -110,6 +117,13 @@ def refused_by_provider(failure: OAuthFailure) -> HttpResponse:
     if failure.permanent:
         return unprocessable("hand_over_refused", sentence(why))
     return unavailable(why, failure.retry_after or PROVIDER_RETRY_SECONDS)
+
+
+def out_of_scope(refusal: InsufficientScope) -> HttpResponse:
+    """RFC 6750 §3.1: what would be needed is named."""
+    detail = f"The service token does not have the scope {refusal.scope}."
+    headers = {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{refusal.scope}"'}
+    return answer(HTTPStatus.FORBIDDEN, "insufficient_scope", detail, headers)
 
 
 def unprocessable(error: str, detail: str) -> HttpResponse:

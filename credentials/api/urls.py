@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, URLResolver, include, path, re_path
@@ -12,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from credentials.api import errors, reference
 from credentials.api.authentication import has_token_in_address
-from credentials.api.views import api
+from credentials.api.views import api, token_without_body
 
 MAX_BODY_BYTES = 262_144
 View = Callable[..., HttpResponse]
@@ -64,10 +65,21 @@ def _guarded(pattern: URLPattern | URLResolver) -> URLPattern:
     return pattern
 
 
+def quickly(request: HttpRequest, credential_id: UUID) -> HttpResponse:
+    """Token requests without a body, which is nearly all of what bots ask, do not go through the library."""
+    if request.method == "POST" and (request.META.get("CONTENT_LENGTH") or "0") == "0":
+        return token_without_body(request, credential_id)
+    return _token_with_body(request, credential_id=str(credential_id))
+
+
 _calls, _application, _namespace = api.urls
+_token_with_body: View = next(
+    each.callback for each in _calls if isinstance(each, URLPattern) and each.callback and each.name == "token"
+)
 _unknown = behind_the_door(errors.not_found)
 
 urlpatterns = [
+    path("credentials/<uuid:credential_id>/token", behind_the_door(quickly)),
     path("", _unknown),
     path("docs", reference.reference, name="api-docs"),
     path("", include(([_guarded(each) for each in _calls], _application), namespace=_namespace)),

@@ -7,13 +7,21 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Query
 from ninja.openapi.schema import OpenAPISchema
 
 from credentials.api import document, errors
 from credentials.api.authentication import ServiceTokenAuthentication
-from credentials.api.caller import ABOUT_A_ROW, answers, caller, credentials_of, find_credential
+from credentials.api.caller import (
+    ABOUT_A_ROW,
+    answers,
+    caller,
+    credentials_of,
+    find_credential,
+    presented,
+    require_reach,
+)
 from credentials.api.consumer_views import router
 from credentials.api.schemas import (
     CallAnswer,
@@ -31,6 +39,7 @@ from credentials.services.call import call
 from credentials.services.domains import hand_out_access
 from credentials.services.use import hand_out_token
 from organizations.audit import Actor
+from organizations.scopes import Scope
 
 
 class Api(NinjaAPI):
@@ -39,8 +48,10 @@ class Api(NinjaAPI):
     def on_exception(self, request: HttpRequest, exc: Exception | type[Exception]) -> HttpResponse:
         return errors.respond(request, exc if isinstance(exc, Exception) else exc())
 
-    def get_openapi_schema(self, **how: Any) -> OpenAPISchema:
-        described = super().get_openapi_schema(**how)
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        described = document.Described(self, path_prefix or self.get_root_path(path_params or {}))
         document.complete(described)
         return described
 
@@ -51,9 +62,11 @@ api = Api(
     description=document.DESCRIPTION,
     servers=[{"url": settings.PUBLIC_URL, "description": "This installation."}],
     docs_url=None,
-    auth=ServiceTokenAuthentication(),
     urls_namespace="api",
 )
+
+
+_MAY_READ_TOKENS = ServiceTokenAuthentication(Scope.TOKENS_READ, with_credential=True)
 
 
 def on_behalf(body: Request | None) -> OnBehalf:
@@ -74,7 +87,13 @@ def shown(credential: Credential) -> Mapping[str, Any]:
     }
 
 
-@api.get("credentials", response=answers(CredentialList), operation_id="list_credentials", tags=["credentials"])
+@api.get(
+    "credentials",
+    auth=ServiceTokenAuthentication(Scope.CREDENTIALS_READ),
+    response=answers(CredentialList),
+    operation_id="list_credentials",
+    tags=["credentials"],
+)
 def list_credentials(
     request: HttpRequest,
     after: Annotated[UUID | None, Query(description="The `next` of the page before.")] = None,
@@ -94,6 +113,7 @@ def list_credentials(
 
 @api.get(
     "credentials/{uuid:credential_id}",
+    auth=ServiceTokenAuthentication(Scope.CREDENTIALS_READ),
     response=answers(CredentialAnswer, HTTPStatus.NOT_FOUND),
     operation_id="get_credential",
     tags=["credentials"],
@@ -105,29 +125,47 @@ def get_credential(request: HttpRequest, credential_id: UUID) -> Mapping[str, An
 
 @api.post(
     "credentials/{uuid:credential_id}/token",
+    auth=_MAY_READ_TOKENS,
     response=answers(TokenAnswer, *ABOUT_A_ROW),
     operation_id="get_token",
     tags=["credentials"],
 )
-def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None = None) -> Mapping[str, Any]:
+def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None = None) -> HttpResponse:
     """A token that a resource accepts now, renewed first if need be.
 
     409 `needs_authorization`: only a person can help. 409 `consumer_not_authenticated`: only the consumer can.
     422 `no_token`: the type has none.
     503 `temporarily_unavailable`: ask again after `Retry-After` seconds.
     """
-    credential = find_credential(request, credential_id)
-    handed_out = hand_out_token(credential, actor=Actor.for_service_token(caller(request)), on_behalf=on_behalf(body))
-    return {
-        "access_token": handed_out.token.access_token,
-        "token_type": handed_out.token.token_type,
-        "expires_at": handed_out.expires_at,
-        "scope": handed_out.token.scope,
-    }
+    found = presented(request)
+    require_reach(request, credential_id)
+    if found.credential is None:
+        raise Http404
+    actor = Actor.for_service_token(found.service_token)
+    handed_out = hand_out_token(found.credential, actor=actor, on_behalf=on_behalf(body), presented=found)
+    # Not through the schema: this answer is asked for most.
+    return JsonResponse(
+        {
+            "access_token": handed_out.token.access_token,
+            "token_type": handed_out.token.token_type,
+            "expires_at": handed_out.expires_at,
+            "scope": handed_out.token.scope,
+        }
+    )
+
+
+def token_without_body(request: HttpRequest, credential_id: UUID) -> HttpResponse:
+    """The same call where it says nothing beside its address, as most do: there is nothing to parse and to validate."""
+    try:
+        request.auth = _MAY_READ_TOKENS(request)  # type: ignore[attr-defined]
+        return token(request, credential_id)
+    except Exception as error:  # noqa: BLE001 - answered as the library answers those of the other calls
+        return api.on_exception(request, error)
 
 
 @api.post(
     "integrations/{uuid:integration_id}/call",
+    auth=ServiceTokenAuthentication(Scope.INTEGRATIONS_CALL),
     response=answers(CallAnswer, *ABOUT_A_ROW),
     operation_id="call_integration",
     tags=["integrations"],
@@ -145,6 +183,7 @@ def call_integration(request: HttpRequest, integration_id: UUID, body: CallReque
     )
     if integration is None:
         raise Http404
+    require_reach(request, integration.credential_id)
     variables = body.variables if body else {}
     actor = Actor.for_service_token(caller(request))
     result = call(integration, variables, actor=actor, on_behalf=on_behalf(body))
@@ -160,6 +199,7 @@ def call_integration(request: HttpRequest, integration_id: UUID, body: CallReque
 
 @api.post(
     "domains/{uuid:domain_id}/credentials",
+    auth=ServiceTokenAuthentication(Scope.DOMAINS_TRAIN),
     response=answers(EngineAnswer, *ABOUT_A_ROW),
     operation_id="get_domain_credentials",
     tags=["domains"],
@@ -177,6 +217,7 @@ def domain_credentials(request: HttpRequest, domain_id: UUID) -> Mapping[str, An
     )
     if domain is None:
         raise Http404
+    require_reach(request, domain.credential_id)
     handed_out = hand_out_access(domain, actor=Actor.for_service_token(caller(request)))
     engine = handed_out.access
     return {

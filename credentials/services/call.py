@@ -10,7 +10,6 @@ from datetime import timedelta
 from email.message import Message
 
 import requests
-from django.db import transaction
 
 from credentials import runtime
 from credentials.models import ApiIntegration, Credential, TokenAttempt
@@ -20,9 +19,9 @@ from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, gua
 from credentials.runtime import NOBODY, OnBehalf, Ready
 from credentials.services import variables
 from credentials.services.lease import CALL_SECONDS
-from credentials.services.use import ask_for_renewal, note_use
+from credentials.services.use import ask_for_renewal, noting_use
 from credentials.services.variables import Value
-from organizations import audit
+from organizations import group_commit
 from organizations.access import Access, authorize
 from organizations.audit import Actor, NewEntry
 from organizations.policies import Action
@@ -177,10 +176,7 @@ def _note(integration: ApiIntegration, credential: Credential | None, actor: Act
         entries.append(
             NewEntry(actor, "credential.used", "credential", str(credential.pk), credential.name, details=details)
         )
-    with transaction.atomic():
-        if credential:
-            note_use(credential)
-        audit.record_many(integration.organization, entries)
+    group_commit.append(integration.organization_id, entries, noting_use(credential) if credential else ())
 
 
 def _renewed(credential: Credential, ready: Ready, *, actor: Actor, deadline: float) -> Ready | None:

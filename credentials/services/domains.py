@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from credentials import runtime
 from credentials.models import Credential, Domain
 from credentials.services import attach
-from credentials.services.records import record
-from credentials.services.use import note_use
+from credentials.services.records import tell
+from credentials.services.use import noting_use
 from credentials.types.base import EngineAccess
 from organizations import audit
 from organizations.access import Access, authorize
@@ -87,9 +87,7 @@ def hand_out_access(domain: Domain, *, actor: Actor) -> HandedOut:
         raise NoCredential
     ready = runtime.make_ready(credential, actor=actor)
     access = ready.room.engine_access(ready.material)
-    with transaction.atomic():
-        note_use(credential)
-        record(credential, actor, "token.served", domain=str(domain.pk), name=domain.name)
+    tell(credential, actor, "token.served", along=noting_use(credential), domain=str(domain.pk), name=domain.name)
     return HandedOut(access, runtime.until_when(ready))
 
 

@@ -1,9 +1,10 @@
 """How a change of a credential is written to the audit log."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from credentials.models import Credential
-from organizations import audit
+from organizations import audit, group_commit
 
 
 def record(
@@ -20,3 +21,17 @@ def record(
         outcome=outcome,
         details=details or None,
     )
+
+
+def tell(
+    credential: Credential,
+    actor: audit.Actor,
+    action: str,
+    *,
+    outcome: str = "ok",
+    along: Sequence[group_commit.Along] = (),
+    **details: Any,
+) -> None:
+    """The same for a use, which changes nothing: committed when this returns, together with those of others."""
+    entry = audit.NewEntry(actor, action, "credential", str(credential.pk), credential.name, outcome, details)
+    group_commit.append(credential.organization_id, [entry], along)

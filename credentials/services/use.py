@@ -1,19 +1,23 @@
 """Hand a bot the token of a credential. The entry in the audit log is written before the secret leaves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Q
 
 from credentials import runtime
 from credentials.models import Credential, OAuthToken
 from credentials.models.clock import database_now
 from credentials.services import wake
-from credentials.services.records import record
+from credentials.services.presented import Presented
+from credentials.services.records import tell
 from credentials.types.base import NoToken, UsableToken
 from credentials.types.registry import room
 from organizations.audit import Actor
+from organizations.group_commit import Along
+from organizations.issuing import is_stale, note_use_of_service_tokens
 
 LAST_USED_EVERY = timedelta(minutes=1)
 
@@ -26,26 +30,42 @@ class HandedOut:
     expires_at: datetime | None
 
 
-def hand_out_token(credential: Credential, *, actor: Actor, on_behalf: runtime.OnBehalf = runtime.NOBODY) -> HandedOut:
-    """A usable token. Raises `NoToken`, `runtime.NeedsAuthorization`, `ConsumerNotAuthenticated`, `Unavailable`."""
+def hand_out_token(
+    credential: Credential,
+    *,
+    actor: Actor,
+    on_behalf: runtime.OnBehalf = runtime.NOBODY,
+    presented: Presented | None = None,
+) -> HandedOut:
+    """A usable token. Raises `NoToken`, `runtime.NeedsAuthorization`, `ConsumerNotAuthenticated`, `Unavailable`.
+
+    `presented` is what was read together with the credential a moment ago, so that it is not read again.
+    """
     if room(credential.kind).attaches_to != "integrations":
         raise NoToken  # before anything is asked of a provider
-    ready = runtime.make_ready(credential, actor=actor, on_behalf=on_behalf)
+    as_read = runtime.AsRead(presented.token, presented.at) if presented else None
+    ready = runtime.make_ready(credential, actor=actor, on_behalf=on_behalf, as_read=as_read)
     token = ready.room.token(ready.material)
-    with transaction.atomic():
-        note_use(credential)
-        record(credential, actor, "token.served")
+    along = noting_use(credential, presented.at if presented else None)
+    if presented and is_stale(presented.service_token.last_used_at, presented.at):
+        along.append((note_use_of_service_tokens, presented.service_token.pk))
+    tell(credential, actor, "token.served", along=along)
     return HandedOut(token, runtime.until_when(ready))
 
 
-def note_use(credential: Credential) -> None:
-    """Remember when it was last used; to the minute, so that a busy credential is not written at every use."""
+def noting_use(credential: Credential, now: datetime | None = None) -> list[Along]:
+    """What is to be done beside the entry about a use: remember when it was, to the minute."""
+    now = now or database_now()
+    recent = credential.last_used_at and credential.last_used_at >= now - LAST_USED_EVERY
+    return [] if recent else [(note_use, credential.pk)]
+
+
+def note_use(ids: Sequence[UUID]) -> None:
+    """They are used now. A row that somebody is changing is left for its next use: nobody waits for this."""
     now = database_now()
-    if credential.last_used_at and credential.last_used_at >= now - LAST_USED_EVERY:
-        return
-    Credential.objects.filter(
-        Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_EVERY), pk=credential.pk
-    ).update(last_used_at=now)
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_EVERY)
+    free = Credential.objects.select_for_update(skip_locked=True).filter(stale, pk__in=ids).values("pk")
+    Credential.objects.filter(pk__in=free).update(last_used_at=now)
 
 
 def ask_for_renewal(credential: Credential, generation: int) -> None:

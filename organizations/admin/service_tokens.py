@@ -31,6 +31,8 @@ class ServiceTokenAdmin(ReadOnlyAdmin):
         "organization",
         "name",
         "prefix",
+        "scopes",
+        "credential_ids",
         "state",
         "expires_at",
         "revoked_at",
@@ -38,11 +40,16 @@ class ServiceTokenAdmin(ReadOnlyAdmin):
         "created_by",
         "created_at",
     ]
-    list_display = ["name", "prefix", "organization", "state", "expires_at", "last_used_at", "created_by"]
+    list_display = ["name", "prefix", "organization", "may", "state", "expires_at", "last_used_at", "created_by"]
     list_filter = [TokenStateFilter, "expires_at"]
     list_select_related = ["organization", "created_by"]
     search_fields = ["name", "=prefix", "=id", "organization__name", "=organization__id"]
     actions = ["revoke"]
+
+    @admin.display(description="scopes")
+    def may(self, token: ServiceToken) -> str:
+        restricted = "" if token.credential_ids is None else f" ({len(token.credential_ids)} credentials only)"
+        return ", ".join(token.scopes) + restricted
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("organizations.change_servicetoken")

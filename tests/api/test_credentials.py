@@ -127,7 +127,7 @@ def test_without_the_entry_there_is_no_token(
         raise RuntimeError("The log cannot be written.")
 
     give_token(credential)
-    monkeypatch.setattr("credentials.services.use.record", fail)
+    monkeypatch.setattr("organizations.chain.append", fail)
     answer = bot.post(f"credentials/{credential.pk}/token")
     assert_refused(answer, 500, "internal_error")
     credential.refresh_from_db()
@@ -199,13 +199,12 @@ def test_a_type_of_another_version_is_an_answer_too(bot: Caller, credential: Cre
 
 
 def test_a_token_costs_few_queries(
-    bot: Caller, credential: Credential, django_assert_max_num_queries: DjangoAssertNumQueries
+    bot: Caller, credential: Credential, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     give_token(credential)
     bot.post(f"credentials/{credential.pk}/token")
-    # Service token, credential, token; then begin, lock the log's head, add, move the head, commit. PostgreSQL is asked
-    # for the time twice as well.
-    with django_assert_max_num_queries(10):
+    # Service token, credential and token at once; then begin, lock the log's head, add, move the head, commit.
+    with django_assert_num_queries(6):
         assert bot.post(f"credentials/{credential.pk}/token").status_code == 200
 
 

@@ -34,7 +34,7 @@ POSTS = {
     "members/add/": {"username": "charlie", "role": "administrator"},
     "members/{member}/role/": {"role": "administrator"},
     "members/{member}/remove/": {},
-    "service-tokens/add/": {"name": "Spy", "expires": "30", "id": str(uuid.uuid4())},
+    "service-tokens/add/": {"name": "Spy", "expires": "30", "scopes": ["tokens:read"], "id": str(uuid.uuid4())},
     "service-tokens/{token}/revoke/": {},
 }
 
@@ -221,7 +221,7 @@ class TestServiceTokens:
     def test_a_new_token_is_shown_once_and_gone_on_reload(self, cast, client):
         client.force_login(cast.alice)
         url = f"/organizations/{cast.organization.pk}/service-tokens/"
-        data = {"id": str(self.form(client, url)), "name": "Platform", "expires": "90"}
+        data = {"id": str(self.form(client, url)), "name": "Platform", "expires": "90", "scopes": ["tokens:read"]}
         created = client.post(f"{url}add/", data)
         plaintext = created.context["plaintext"]
         assert created.status_code == 200
@@ -240,13 +240,14 @@ class TestServiceTokens:
     def test_the_plain_text_is_in_no_session(self, cast, client):
         client.force_login(cast.alice)
         url = f"/organizations/{cast.organization.pk}/service-tokens/add/"
-        created = client.post(url, {"id": str(uuid.uuid4()), "name": "Platform", "expires": "90"})
+        data = {"id": str(uuid.uuid4()), "name": "Platform", "expires": "90", "scopes": ["tokens:read"]}
+        created = client.post(url, data)
         assert created.context["plaintext"] not in str(dict(client.session.items()))
 
-    @pytest.mark.parametrize("field", ["name", "expires", "id"])
+    @pytest.mark.parametrize("field", ["name", "scopes", "expires", "id"])
     def test_an_error_stands_at_its_field(self, cast, client, field):
         client.force_login(cast.alice)
-        data = {"id": str(uuid.uuid4()), "name": "Platform", "expires": "90", field: ""}
+        data = {"id": str(uuid.uuid4()), "name": "Platform", "expires": "90", "scopes": ["tokens:read"], field: ""}
         response = client.post(f"/organizations/{cast.organization.pk}/service-tokens/add/", data)
         assert set(response.context["form"].errors) == {field}
         assert not ServiceToken.objects.exists()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from credentials import runtime
 from credentials.models import Credential, OAuthToken
 from credentials.services import refresh, use
-from organizations import audit
+from organizations import audit, chain
 from organizations.audit import Actor
 from organizations.models import AuditChain, AuditEntry
 from tests.support.journeys import authorized_credential
@@ -128,7 +128,7 @@ def test_what_cannot_be_told_is_not_done(
     def refuse(*args: object, **details: object) -> None:
         raise RuntimeError("the log is full")
 
-    monkeypatch.setattr(audit, "record_many", refuse)
+    monkeypatch.setattr(chain, "append", refuse)
     with pytest.raises(RuntimeError):
         change(window(cast.bob), credential)
     assert repr([list(model.objects.values()) for model in (Credential, OAuthToken)]) == before
@@ -141,3 +141,21 @@ def test_a_token_that_is_served_is_told_before_it_leaves(cast: Cast, token_endpo
     assert "token.served" not in actions_about(credential.pk)
     use.hand_out_token(credential, actor=Actor.worker())
     assert actions_about(credential.pk)[-1] == "token.served"
+
+
+@pytest.mark.parametrize("column", ["secrets", "access_token"])
+def test_a_use_whose_secrets_do_not_open_is_told(cast: Cast, token_endpoint: LyingServer, column: str) -> None:
+    """Promise 26: a ciphertext that was moved by SQL."""
+    credential, other = (authorized_credential(cast, token_endpoint, name=name) for name in ("One", "Two"))
+    rows = Credential if column == "secrets" else OAuthToken
+    of_the_other = rows.objects.values_list(column, flat=True).get(pk=other.pk)
+    rows.objects.filter(pk=credential.pk).update(**{column: of_the_other})
+    credential.refresh_from_db()
+    with pytest.raises(runtime.NeedsAuthorization):
+        use.hand_out_token(credential, actor=Actor.worker())
+    assert (latest().action, latest().outcome, latest().object_id) == (
+        "credential.unreadable",
+        "failed",
+        str(credential.pk),
+    )
+    use.hand_out_token(other, actor=Actor.worker())

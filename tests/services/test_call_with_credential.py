@@ -14,6 +14,7 @@ from credentials import runtime
 from credentials.models import ApiIntegration, Credential, OAuthToken, TokenAttempt
 from credentials.services import call as service
 from credentials.services.call import CallResult, send_test
+from organizations import chain
 from organizations.access import Access, Refused
 from organizations.models import AuditEntry, Role
 from tests.support.calls import call, credential, integration, server
@@ -192,7 +193,7 @@ def test_the_entry_is_written_before_anything_is_sent(
     def fail(*args: object, **kwargs: object) -> None:
         raise RuntimeError("The log cannot be written.")
 
-    monkeypatch.setattr(service.audit, "record_many", fail)
+    monkeypatch.setattr(chain, "append", fail)
     with pytest.raises(RuntimeError):
         call(integration())
     assert server.requests == []

@@ -1,5 +1,6 @@
 """A PostgreSQL and a Redis server of our own, on free ports in scratch folders, where the programs are installed."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -42,9 +43,9 @@ def _as_postgres() -> list[str]:
     return [find_program("setpriv"), "--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server for the whole run."""
+@contextlib.contextmanager
+def running_postgres(**options: str) -> Iterator[Postgres]:
+    """A PostgreSQL server of its own. `options` replace settings, such as `fsync="on"` where speed is measured."""
     initdb = find_program("initdb", *_POSTGRES_FOLDERS)
     program = find_program("postgres", *_POSTGRES_FOLDERS)
     prefix = _as_postgres()
@@ -75,15 +76,16 @@ def postgres() -> Iterator[Postgres]:
             text=True,
         )
         port = free_port()
-        options = {
+        settings = {
             "port": str(port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "fsync": "off",
             "max_connections": "200",
+            **options,
         }
         command = [*prefix, program, "-D", str(data)]
-        for name, value in options.items():
+        for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
 
         def accepts(server: Server) -> bool:
@@ -100,6 +102,13 @@ def postgres() -> Iterator[Postgres]:
             server.stop()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture

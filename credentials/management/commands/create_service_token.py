@@ -10,9 +10,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from organizations import services
+from credentials.services.service_tokens import create
+from organizations import issuing
 from organizations.audit import Actor
 from organizations.models import Organization
+from organizations.scopes import Scope
 
 
 def moment(text: str) -> datetime:
@@ -38,10 +40,25 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="Where the token is used.")
         parser.add_argument(
             "--expires",
-            default=str(services.DEFAULT_TOKEN_LIFETIME.days),
+            default=str(issuing.DEFAULT_TOKEN_LIFETIME.days),
             metavar="DAYS|DATE",
             help="Days from now or a date such as 2027-06-30 (default: %(default)s; "
-            f"at most {services.MAX_TOKEN_LIFETIME.days} days).",
+            f"at most {issuing.MAX_TOKEN_LIFETIME.days} days).",
+        )
+        parser.add_argument(
+            "--scope",
+            action="append",
+            type=Scope,
+            choices=list(Scope),
+            metavar="SCOPE",
+            help=f"What it may do, once for each: {', '.join(Scope)} (default: all).",
+        )
+        parser.add_argument(
+            "--credential",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="A credential that it may be used with, once for each (default: every one).",
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
@@ -50,8 +67,13 @@ class Command(BaseCommand):
         if organization is None:
             raise CommandError("There is no organization with this id.")
         try:
-            token, plaintext = services.create_service_token(
-                Actor.command("create_service_token"), organization, options["name"], moment(options["expires"])
+            token, plaintext = create(
+                Actor.command("create_service_token"),
+                organization,
+                options["name"],
+                moment(options["expires"]),
+                scopes=options["scope"] or Scope,
+                names=options["credential"],
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
@@ -60,6 +82,8 @@ class Command(BaseCommand):
                 "id": str(token.pk),
                 "organization": str(organization.pk),
                 "name": token.name,
+                "scopes": token.scopes,
+                "credentials": token.credential_ids,
                 "expires_at": token.expires_at.isoformat(),
                 "token": plaintext,
             }
@@ -67,6 +91,7 @@ class Command(BaseCommand):
             return
         self.stdout.write(plaintext)
         self.stderr.write(
-            f"{token.name}, for {organization.name}, until {token.expires_at:%Y-%m-%d %H:%M} UTC. "
+            f"{token.name}, for {organization.name}, until {token.expires_at:%Y-%m-%d %H:%M} UTC, "
+            f"with {', '.join(token.scopes)}. "
             "It is shown this once: keep it where its user reads its secrets."
         )
