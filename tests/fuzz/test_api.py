@@ -127,7 +127,7 @@ def test_whatever_is_sent_the_answer_is_one_that_the_document_describes(
         rounds = [(found.ok(), mode) for found in schema.get_all_operations() for mode in GenerationMode]
         for operation, mode in rounds:
             label = f"{operation.label} ({mode.value})"
-            seen[label] = drive(operation, mode, max(1, CASES // len(rounds)), bot, known)
+            seen[label] = drive(operation, mode, -(-CASES // len(rounds)), bot, known)
             if "FUZZ_CASES" in os.environ:
                 with capsys.disabled():
                     print(f"{label}: {dict(sorted(seen[label].items()))}")  # noqa: T201 - what `make fuzz` shows
