@@ -8,6 +8,7 @@ from typing import Any
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
+from credentials.api.authentication import ServiceTokenAuthentication
 from credentials.api.codes import Code, codes_of, every_code
 
 Document = dict[str, Any]
@@ -108,6 +109,7 @@ class Described(OpenAPISchema):
 
     def operation_security(self, operation: Operation) -> list[Document] | None:
         (door,) = operation.auth_callbacks
+        assert isinstance(door, ServiceTokenAuthentication)  # noqa: S101 - every call is behind one
         self.securitySchemes[SCHEME] = door.openapi_security_schema
         return [{SCHEME: [str(door.scope)]}]
 
