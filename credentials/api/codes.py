@@ -29,6 +29,12 @@ UNAUTHORIZED = Code(
     "No service token, or a wrong, expired or revoked one.",
     "Send a service token of your organization: Authorization: Bearer bat_…",
 )
+INSUFFICIENT_SCOPE = Code(
+    403,
+    "insufficient_scope",
+    "The service token may not do this; `detail` names the scope that is missing.",
+    "The service token does not have the scope tokens:read.",
+)
 NOT_FOUND = Code(
     404,
     "not_found",
@@ -123,6 +129,12 @@ HAND_OVER_REFUSED = Code(
     "The identity provider refused the code.",
     "The resource says that the grant is invalid, expired or was revoked.",
 )
+TOO_MANY_REQUESTS = Code(
+    429,
+    "too_many_requests",
+    "Too many wrong service tokens came from your address: wait `Retry-After` seconds. A right one is never held up.",
+    "Too many wrong service tokens came from your address. Wait before you send another one.",
+)
 INTERNAL_ERROR = Code(500, "internal_error", "Something went wrong on our side.", "Something went wrong on our side.")
 TEMPORARILY_UNAVAILABLE = Code(
     503,
@@ -131,7 +143,14 @@ TEMPORARILY_UNAVAILABLE = Code(
     "It cannot be done right now: the resource did not answer in time.",
 )
 
-ALWAYS = (TOKEN_IN_ADDRESS, UNAUTHORIZED, INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE)
+ALWAYS = (
+    TOKEN_IN_ADDRESS,
+    UNAUTHORIZED,
+    INSUFFICIENT_SCOPE,
+    TOO_MANY_REQUESTS,
+    INTERNAL_ERROR,
+    TEMPORARILY_UNAVAILABLE,
+)
 TO_A_POST = (TOO_LARGE,)
 # Of no call: the address exists, and the method does not.
 OF_NO_CALL = (METHOD_NOT_ALLOWED,)

@@ -5,6 +5,10 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Any
 
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+
+from credentials.api.authentication import ServiceTokenAuthentication
 from credentials.api.codes import Code, codes_of, every_code
 
 Document = dict[str, Any]
@@ -98,6 +102,16 @@ ANSWERS: Mapping[str, Any] = {
     "get_challenge": STANDING,
     "confirm_challenge": STANDING,
 }
+
+
+class Described(OpenAPISchema):
+    """As the library reads it off the calls, with the scope that each of them wants (OpenAPI 3.1 §4.8.30)."""
+
+    def operation_security(self, operation: Operation) -> list[Document] | None:
+        (door,) = operation.auth_callbacks
+        assert isinstance(door, ServiceTokenAuthentication)  # noqa: S101 - every call is behind one
+        self.securitySchemes[SCHEME] = door.openapi_security_schema
+        return [{SCHEME: [str(door.scope)]}]
 
 
 def complete(document: Document) -> Document:

@@ -49,8 +49,10 @@ class Api(NinjaAPI):
     def on_exception(self, request: HttpRequest, exc: Exception | type[Exception]) -> HttpResponse:
         return errors.respond(request, exc if isinstance(exc, Exception) else exc())
 
-    def get_openapi_schema(self, **how: Any) -> OpenAPISchema:
-        described = super().get_openapi_schema(**how)
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        described = document.Described(self, path_prefix or self.get_root_path(path_params or {}))
         document.complete(described)
         return described
 

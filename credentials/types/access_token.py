@@ -7,8 +7,9 @@ from typing import Any
 import requests
 from django import forms
 
-from credentials.types.base import CredentialType, Decorator, Fact, Material, RoomForm, Step, UsableToken, Values
+from credentials.types.base import CredentialType, Decorator, Fact, Material, Step, UsableToken, Values
 from credentials.types.fields import SecretField, SuggestingField
+from credentials.types.room_form import RoomForm
 
 # RFC 9110 §11.1: the scheme is a token (§5.6.2).
 TOKEN_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")

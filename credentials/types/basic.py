@@ -7,8 +7,9 @@ from typing import Any
 import requests
 from django import forms
 
-from credentials.types.base import CredentialType, Decorator, Fact, Material, RoomForm, Step, UsableToken, Values
+from credentials.types.base import CredentialType, Decorator, Fact, Material, Step, UsableToken, Values
 from credentials.types.fields import OneLineField, SecretField
+from credentials.types.room_form import RoomForm
 
 TOKEN_TYPE = "Basic"  # noqa: S105 - the name of a scheme
 

@@ -8,10 +8,11 @@ from django import forms
 
 from credentials.oauth import client as oauth
 from credentials.outbound import origin
-from credentials.types.base import Fact, RoomForm, Step, TokenOwner, Values
+from credentials.types.base import Fact, Step, TokenOwner, Values
 from credentials.types.bearer import CarriesToken
 from credentials.types.challenge import Challenge
 from credentials.types.oauth2.forms import EndpointField
+from credentials.types.room_form import RoomForm
 
 # The specification's list of parameters has one spelling and its example the other. `redirect_uri` is what is sent.
 REDIRECT = ("redirect_uri", "redirectedCode")

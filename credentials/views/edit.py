@@ -16,8 +16,8 @@ from credentials.models import Credential
 from credentials.services.add import NameTaken
 from credentials.services.addresses import shown_redirect_uri
 from credentials.services.edit import EditedMeanwhile, SecretsNeeded, edit
-from credentials.types.base import RoomForm
 from credentials.types.registry import UnknownType, room
+from credentials.types.room_form import RoomForm
 from credentials.views.find import find_credential
 from credentials.views.presentation import present, redirect_uri_of
 from organizations.access import Access, in_organization

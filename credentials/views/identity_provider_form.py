@@ -7,8 +7,8 @@ from django import forms
 from credentials.models.identity_provider import Flow, Verification
 from credentials.oauth.id_token import UnusableKeys, keys_from_pem
 from credentials.outbound import check_url
-from credentials.types.base import RoomForm
 from credentials.types.oauth2.forms import BASIC, BODY, VISIBLE_ASCII, EndpointField
+from credentials.types.room_form import RoomForm
 
 
 class IdentityProviderForm(RoomForm):

@@ -17,7 +17,8 @@ from credentials.models import Credential
 from credentials.services.add import AlreadyInAccount, NameTaken, add, name_is_taken, taken_in_account
 from credentials.services.addresses import shown_redirect_uri
 from credentials.services.identity_provider import is_missing
-from credentials.types.base import RoomForm, Step
+from credentials.types.base import Step
+from credentials.types.room_form import RoomForm
 from credentials.wizard import drafts
 from credentials.wizard.drafts import Entered
 from credentials.wizard.flow import FIRST, Flow, only_step_types

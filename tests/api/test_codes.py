@@ -16,9 +16,11 @@ from django.test import Client
 
 from credentials.api import views
 from credentials.api.codes import BY_CALL, every_code
+from credentials.api.limit import WRONG_TOKENS
 from credentials.api.urls import MAX_BODY_BYTES
 from credentials.models import ConsumerIdentityProvider, Credential, Domain
 from credentials.models.credential import Status
+from organizations.models import ServiceToken
 from organizations.service_tokens import BEGINNING
 from tests.api.conftest import Caller
 from tests.api.test_consumers import NOBODY_ASKS, answer_of, pre_authentication
@@ -87,6 +89,17 @@ def wrong_method(scene: Scene) -> Any:
     return scene.bot.client.delete("/api/v1/credentials", headers={"Authorization": f"Bearer {scene.bot.token}"})
 
 
+def without_scope(scene: Scene) -> Any:
+    ServiceToken.objects.update(scopes=["tokens:read"])
+    return scene.bot.get("credentials")
+
+
+def too_many_wrong_tokens(scene: Scene) -> Any:
+    for _ in range(WRONG_TOKENS + 1):
+        answer = Client().get("/api/v1/credentials", headers={"Authorization": "Bearer bat_wrong"})
+    return answer
+
+
 def no_token_endpoint(scene: Scene) -> Any:
     scene.provider(token_endpoint="")
     return scene.challenge(scene.authentication())
@@ -124,6 +137,7 @@ def breaks(error: Exception) -> Callable[[Scene], Any]:
 PRODUCED: Mapping[tuple[int, str], Callable[[Scene], Any]] = {
     (400, "invalid_request"): lambda scene: scene.bot.get(f"credentials?token={scene.bot.token}"),
     (401, "unauthorized"): lambda scene: Client().get("/api/v1/credentials"),
+    (403, "insufficient_scope"): without_scope,
     (404, "not_found"): lambda scene: scene.bot.get(f"credentials/{NOTHING}"),
     (405, "method_not_allowed"): wrong_method,
     (409, "needs_authorization"): lambda scene: scene.token_of(scene.credential(status=Status.NEEDS_AUTHORIZATION)),
@@ -143,6 +157,7 @@ PRODUCED: Mapping[tuple[int, str], Callable[[Scene], Any]] = {
     (422, "wrong_confirmation"): wrong_confirmation,
     (422, "invalid_id_token"): wrong_id_token,
     (422, "hand_over_refused"): lambda scene: scene.hand_over(error_answer("invalid_grant")),
+    (429, "too_many_requests"): too_many_wrong_tokens,
     (500, "internal_error"): breaks(RuntimeError("inside")),
     (503, "temporarily_unavailable"): breaks(OperationalError("gone")),
 }

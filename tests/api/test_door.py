@@ -17,6 +17,7 @@ from credentials.api.urls import MAX_BODY_BYTES
 from organizations import services
 from organizations.audit import Actor
 from organizations.models import AuditEntry, Organization
+from organizations.scopes import Scope
 from tests.api.conftest import Caller
 from tests.support.credentials import give_token, make_credential
 from tests.support.people import Cast
@@ -238,7 +239,10 @@ def test_openapi_describes_every_call_and_needs_no_token(client: Client) -> None
     }
     for calls in described["paths"].values():
         for call in calls.values():
-            assert call["security"] == [{"ServiceTokenAuthentication": []}]
+            ((scheme, scopes),) = call["security"][0].items()
+            assert scheme == "ServiceTokenAuthentication"
+            assert len(scopes) == 1
+            assert scopes[0] in {scope.value for scope in Scope}
             assert {"200", "400", "401", "500", "503"} <= call["responses"].keys()
     assert described["components"]["securitySchemes"]["ServiceTokenAuthentication"]["scheme"] == "bearer"
 

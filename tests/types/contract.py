@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from credentials.types.base import CredentialType, RoomForm
+from credentials.types.base import CredentialType
 from credentials.types.registry import room
+from credentials.types.room_form import RoomForm
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from django import forms
 
 from credentials.keystores import MAX_BYTES, KeyStore, Refused, TrustStore, WrongPassword, open_key_store
 from credentials.keystores import open_trust_store as open_trust
-from credentials.types.base import RoomForm, Values
+from credentials.types.base import Values
 from credentials.types.mutual import context, describe
+from credentials.types.room_form import RoomForm
 
 Opener = Callable[[bytes, str], KeyStore | TrustStore]
 KEY, TRUST = "key_certificate", "trust_certificate"

@@ -5,10 +5,10 @@ from typing import Any
 
 from django import forms
 
-from credentials.types.base import RoomForm
 from credentials.types.nlu import document
 from credentials.types.nlu.document import Unfit
 from credentials.types.nlu.table import PROVIDERS
+from credentials.types.room_form import RoomForm
 
 FILE_SUFFIX = "_file"
 

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from credentials.outbound import check_url
-from credentials.types.base import RoomForm
+from credentials.types.room_form import RoomForm
 
 BASIC, BODY = "basic", "body"
 # These the product itself sets on the way to the authorization endpoint (RFC 6749 §4.1.1, RFC 7636 §4.3).
