@@ -37,7 +37,7 @@ def use_up(address: str = "203.0.113.7") -> None:
         assert try_with(service_tokens.mint(), address).status_code == 401
 
 
-@pytest.mark.parametrize("wrong", ["bat_nonsense", service_tokens.mint()])
+@pytest.mark.parametrize("wrong", ["bat_nonsense", service_tokens.mint()], ids=["malformed", "never issued"])
 def test_after_twenty_wrong_tokens_in_a_minute_the_next_is_told_to_wait(wrong: str) -> None:
     use_up()
     answer = try_with(wrong)

@@ -30,7 +30,7 @@ HOUR = timedelta(hours=1)
 def documented_verify() -> Callable[..., None]:
     """The function that docs/api.md tells receivers to use, as it is written there."""
     text = (django_settings.BASE_DIR / "docs" / "api.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def verify" in block)
     names: dict[str, Any] = {}
     exec(compile(code, "docs/api.md", "exec"), names)  # noqa: S102 - our own words, put to the proof
     found: Callable[..., None] = names["verify"]
