@@ -62,9 +62,7 @@ def quickly(request: HttpRequest, credential_id: UUID) -> HttpResponse:
 
 
 _calls, _application, _namespace = api.urls
-_token_with_body: View = next(
-    each.callback for each in _calls if isinstance(each, URLPattern) and each.callback and each.name == "token"
-)
+_token_with_body: View = next(each.callback for each in _calls if isinstance(each, URLPattern) and each.name == "token")
 _unknown = behind_the_door(errors.not_found)
 
 urlpatterns = [
