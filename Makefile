@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 VENV := .venv
-# Processes that run tests side by side; a file's tests stay together. `make test WORKERS=0` runs all in one process.
-WORKERS ?= auto
+# Processes that run tests side by side, half as many again as there are cores, because many tests wait for a server.
+# A file's tests stay together. `make test WORKERS=0` runs all in one process.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; cores = os.cpu_count() or 1; print(cores + cores // 2)')
 BIN := $(VENV)/bin
 # What the environment was installed from; the same text again means that there is nothing to do.
 INSTALLED := $(VENV)/installed-requirements.txt
@@ -42,7 +43,7 @@ run: setup
 	@exec $(BIN)/python -m botaccounts.embedded
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

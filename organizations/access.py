@@ -145,6 +145,8 @@ def in_organization(action: Action) -> Callable[[View], Callable[..., HttpRespon
                 refusal.keep()
                 raise
 
-        return login_required(entered)
+        guarded = login_required(entered)
+        guarded.action = action  # type: ignore[attr-defined] # said to whoever walks the URL configuration
+        return guarded
 
     return decorate

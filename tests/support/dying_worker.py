@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-# Point -> (module, function, whether the function runs before the end comes).
+# Point -> (module, function or Class.method, whether it runs before the end comes).
 POINTS = {
-    "before the refresh is sent": ("credentials.services.refresh", "ask", False),
+    "before the refresh is sent": ("credentials.services.refresh", "CredentialRenewal.request", False),
     "before the code is sent": ("credentials.services.exchange", "ask", False),
     # The provider has answered, so it has rotated; the product knows nothing of it.
     "before the answer is stored": ("credentials.services.journal", "keep_answer", False),
@@ -49,8 +49,9 @@ def main() -> None:
 
     django.setup()
     module_name, name, runs = POINTS[options.at]
-    module = importlib.import_module(module_name)
-    setattr(module, name, deadly(getattr(module, name), runs=runs))
+    *owners, name = name.split(".")
+    owner: Any = functools.reduce(getattr, owners, importlib.import_module(module_name))
+    setattr(owner, name, deadly(getattr(owner, name), runs=runs))
     app.worker_main(celery_options)
 
 
