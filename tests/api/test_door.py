@@ -16,8 +16,12 @@ from credentials.api import views
 from credentials.api.urls import MAX_BODY_BYTES
 from organizations import services
 from organizations.audit import Actor
+<<<<<<< HEAD
 from organizations.models import AuditEntry, Organization
 from organizations.scopes import Scope
+=======
+from organizations.models import AuditEntry, Organization, ServiceToken
+>>>>>>> 26b51b0c6df693512575b0150560823353f28311
 from tests.api.conftest import Caller
 from tests.support.credentials import give_token, make_credential
 from tests.support.people import Cast
@@ -76,6 +80,20 @@ def test_an_expired_token_is_refused(bot: Caller) -> None:
     bot.row.expires_at = timezone.now() - timedelta(seconds=1)
     bot.row.save()
     assert_refused(bot.get("credentials"), 401, "unauthorized")
+
+
+def test_a_token_that_is_over_fetches_no_token_either(bot: Caller, cast: Cast) -> None:
+    credential = make_credential(cast.organization)
+    give_token(credential)
+    fetch = f"credentials/{credential.pk}/token"
+    assert bot.post(fetch).status_code == 200
+    ServiceToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert_refused(bot.post(fetch), 401, "unauthorized")
+    assert_refused(bot.post(fetch, {}), 401, "unauthorized")
+    ServiceToken.objects.update(expires_at=timezone.now() + timedelta(days=1))
+    services.revoke_service_token(Actor.command("test"), bot.row)
+    assert_refused(bot.post(fetch), 401, "unauthorized")
+    assert AuditEntry.objects.filter(action="token.served").count() == 1
 
 
 def test_the_scheme_may_be_written_in_any_case(bot: Caller) -> None:
