@@ -17,6 +17,7 @@ from organizations.policies import Action, allows
 from tests.support.credentials import make_credential
 from tests.support.nlu import google_json, new_nlu_credential
 from tests.support.people import Cast
+from tests.support.second_factor import sign_in_staff
 from tests.support.wizard import errors_of, pages, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -210,7 +211,7 @@ def test_hostile_names_are_inert(cast: Cast, engine: Credential) -> None:
 
 
 def test_staff_change_a_domain_in_the_admin_through_the_same_service(cast: Cast, domain: Domain) -> None:
-    client = signed_in(User.objects.create_superuser("root"))
+    client = sign_in_staff(Client(), User.objects.create_superuser("root"))
     orders = make_credential(cast.organization, "Orders")
     page = reverse("admin:credentials_domain_change", args=[domain.pk])
     assert client.get(page).status_code == 200
