@@ -16,12 +16,8 @@ from credentials.api import views
 from credentials.api.urls import MAX_BODY_BYTES
 from organizations import services
 from organizations.audit import Actor
-<<<<<<< HEAD
-from organizations.models import AuditEntry, Organization
-from organizations.scopes import Scope
-=======
 from organizations.models import AuditEntry, Organization, ServiceToken
->>>>>>> 26b51b0c6df693512575b0150560823353f28311
+from organizations.scopes import Scope
 from tests.api.conftest import Caller
 from tests.support.credentials import give_token, make_credential
 from tests.support.people import Cast
