@@ -33,7 +33,9 @@ pytestmark = pytest.mark.django_db
 STAGE = Actor.command("test")
 EVERYWHERE = every_address()
 PAGES = [each for each in EVERYWHERE if "organization_id" in each.arguments]
-WITH_AN_OBJECT = [each for each in PAGES if len(each.arguments) > 1]
+# Arguments that choose a step or a format.
+NO_OBJECTS = {"slug", "form"}
+WITH_AN_OBJECT = [each for each in PAGES if set(each.arguments) - {"organization_id"} - NO_OBJECTS]
 CALLS = [each for each in EVERYWHERE if each.name.startswith("api:")]
 CALLS_ABOUT_A_ROW = [each for each in CALLS if each.arguments]
 # Those that belong to no organization, each with the tests that say who gets in.
@@ -48,6 +50,10 @@ ELSEWHERE = {
     "credentials:consumer-result": "tests/consumers/test_challenges.py",
     "credentials:consumer-callback": "tests/consumers/test_challenges.py",
     "credentials:identity-provider": "tests/consumers/test_identity_provider_page.py",
+    "api-docs": "tests/api/test_reference.py",
+    "invitation": "tests/organizations/test_invitations.py",
+    "metrics": "tests/botaccounts/test_metrics.py",
+    "password": "tests/organizations/test_invitations.py",
     "api:api-root": "tests/api/test_door.py",
     "api:openapi-json": "tests/api/test_door.py",
 }
@@ -90,6 +96,7 @@ def furnish(organization: Organization, owner: User) -> dict[str, Any]:
         "challenge_id": challenge.pk,
         "draft_id": draft.pk,
         "slug": "resource",
+        "form": "csv",
         "authorization_id": authorization.pk,
         "integration_id": integration.pk,
         "bot_id": integration.bot_id,
@@ -147,7 +154,7 @@ def test_29_an_object_of_another_organization_is_not_found_under_ones_own(
 ) -> None:
     charlie = signed_in(cast.charlie)
     before = everything_stored()
-    for foreign in set(page.arguments) - {"organization_id", "slug"}:
+    for foreign in set(page.arguments) - {"organization_id", *NO_OBJECTS}:
         mixed = page.path({**elsewhere, foreign: house[foreign]})
         for answer in (charlie.get(mixed), charlie.post(mixed)):
             # A draft that is not one's own is begun anew, in one's own organization.
