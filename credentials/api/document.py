@@ -92,6 +92,7 @@ ANSWERS: Mapping[str, Any] = {
         "expires_at": "2026-05-04T10:30:00Z",
         "endpoint": "https://dialogflow.googleapis.com",
         "project_id": "travel-bot",
+        "location": None,
     },
     "hand_over_consumer": {"consumer": "customer-42", "expires_at": "2026-05-04T10:30:00Z"},
     "create_challenge": {

@@ -20,7 +20,8 @@ def clean(text: object, *, limit: int = MAX_DESCRIPTION) -> str:
 
 # Words by which this service says what it found out itself. From a provider they would mean something else.
 _OURS = frozenset(
-    {"another_consumer", "blocked", "certificate_expired", "changed", "http_error", "interrupted", "invalid_id_token"}
+    {"account_in_question", "another_account", "another_consumer", "blocked", "certificate_expired", "changed"}
+    | {"deactivated", "http_error", "interrupted", "invalid_id_token", "provider_down", "superseded"}
     | {"iss_mismatch", "keys_unavailable", "malformed_answer", "network", "no_refresh_token", "not_authorized"}
     | {"not_finished", "redirect", "refused", "secrets_unreadable", "timeout", "tls", "too_large", "too_many_requests"}
 )

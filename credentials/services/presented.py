@@ -31,7 +31,8 @@ _TABLES: Sequence[tuple[type[models.Model], str, frozenset[str]]] = (
         Credential,
         "named",
         frozenset(
-            "id organization_id account_id name kind payload secrets status expires_at last_used_at".split()  # noqa: SIM905
+            {"id", "organization_id", "account_id", "name", "kind", "payload", "secrets", "status"}
+            | {"expires_at", "last_used_at", "deactivated_at"}
         ),
     ),
     (

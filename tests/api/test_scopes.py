@@ -106,7 +106,7 @@ def test_a_token_whose_only_credential_is_gone_is_not_set_free(bot: Caller, cast
 
 def test_tokens_from_before_there_were_scopes_keep_all_of_them(bot: Caller) -> None:
     ServiceToken.objects.update(scopes=[])
-    migration = importlib.import_module("organizations.migrations.0003_service_token_scopes")
+    migration = importlib.import_module("organizations.migrations.0005_service_token_scopes")
     migration.keep_what_they_had(apps, None)
     bot.row.refresh_from_db()
     assert bot.row.scopes == list(Scope)

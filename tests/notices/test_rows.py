@@ -27,6 +27,7 @@ from tests.support.lying_server import LyingServer
 from tests.support.people import Cast
 from tests.support.pki import issue
 from tests.support.processes import ROOT
+from tests.support.second_factor import sign_in_staff
 from tests.types.mutual_samples import PASSWORD, pkcs12_of
 
 MODELS = (Ending, MailSwitchedOff, Notice, NoticeMail, Webhook, WebhookDelivery)
@@ -54,8 +55,7 @@ def one_of_each(addressed: Cast, hook: tuple[Webhook, str], turn: Turn) -> str:
 
 @pytest.mark.django_db
 def test_staff_find_and_see_every_row_without_a_secret_and_change_nothing(one_of_each: str) -> None:
-    staff = Client()
-    staff.force_login(User.objects.create_superuser("root"))
+    staff = sign_in_staff(Client(), User.objects.create_superuser("root"))
     for model in MODELS:
         row = model._base_manager.first()
         assert row is not None, model
@@ -91,7 +91,7 @@ def test_what_was_there_before_endings_were_kept_gets_the_same_ones(cast: Cast, 
     kept = rows()
     assert [row[3] for row in kept] == ["Access", "Key certificate", "Service token", "Trust certificate CN=Partner CA"]
     Ending.objects.all().delete()
-    importlib.import_module("credentials.migrations.0006_fill_endings").fill(apps, None)
+    importlib.import_module("credentials.migrations.0007_fill_endings").fill(apps, None)
     assert rows() == kept
 
 

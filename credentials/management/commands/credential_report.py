@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db.models import Case, Count, Value, When
+from django.db.models import Case, Count, F, Value, When
 
 from credentials.models import Credential
 from credentials.models.credential import Status
@@ -50,9 +50,13 @@ def report(organization_id: uuid.UUID | None) -> Iterator[dict[str, Any]]:
     chosen = Credential.objects.all()
     if organization_id is not None:
         chosen = chosen.filter(organization_id=organization_id)
-    found = chosen.select_related("organization").annotate(
-        used_by=Count("integrations", distinct=True) + Count("domains", distinct=True),
-        expiring=Case(When(with_status(EXPIRING), then=Value(True)), default=Value(False)),
+    found = (
+        chosen.select_related("organization")
+        .alias(in_status=F("status"))
+        .annotate(
+            used_by=Count("integrations", distinct=True) + Count("domains", distinct=True),
+            expiring=Case(When(with_status(EXPIRING), then=Value(True)), default=Value(False)),
+        )
     )
     for credential in found.order_by("organization__name", "organization_id", "name").iterator(BATCH):
         yield {
