@@ -124,9 +124,11 @@ def hand_out(haunted: Haunted, alice: Visitor, kind: str, fields: Fields, mistak
 def train(haunted: Haunted, alice: Visitor, fields: Fields) -> None:
     """Every failure once and then a token, each with a credential and a domain of its own."""
     permanent = "password" in fields["credentials"]
-    for failure, reply in {} if permanent else FAILURES.items():
-        haunted.resource.on("/nlu", lambda request, reply=reply: reply(request, haunted.cage))
-        answer = ask(haunted, alice, fields)
+    for number, (failure, reply) in enumerate({} if permanent else FAILURES.items()):
+        # An address each: at one that failed several times nobody would be asked any more.
+        address = f"/nlu-{number}"
+        haunted.resource.on(address, lambda request, reply=reply: reply(request, haunted.cage))
+        answer = ask(haunted, alice, {**fields, "credentials": fields["credentials"].replace("/nlu", address)})
         assert answer.status_code in (409, 503), failure
         haunted.errors[f"{fields['provider']}: {failure}"] = answer.text + str(answer.headers)
     haunted.resource.on("/nlu", lambda request: token_answer(haunted.cage.new("NLU access token")))

@@ -33,7 +33,7 @@ AUTHORIZATION_CODE = Sample(
         "Use PKCE",
         "Client authentication",
         "Authorization parameters",
-        "Client secret expires on",
+        "Secret expires on",
     ),
     final_action="Authorize",
 )
@@ -44,6 +44,6 @@ CLIENT_CREDENTIALS = Sample(
     first={"grant_type": "client_credentials"},
     steps={"resource": _CLIENT},
     secrets=("client_secret",),
-    labels=("Client ID", "Client Secret", "Scope", "Token URL", "Client authentication", "Client secret expires on"),
+    labels=("Client ID", "Client Secret", "Scope", "Token URL", "Client authentication", "Secret expires on"),
     final_action="Authorize",
 )

@@ -52,7 +52,7 @@ def test_authorization_code_shows_the_redirect_uri_and_then_asks_for_the_resourc
         "Use PKCE",
         "Client authentication",
         "Authorization parameters",
-        "Client secret expires on",
+        "Secret expires on",
     ]
     assert buttons(dialog) == ["Authorize", "Back", "Cancel"]
     page = dialog.page.content.decode()
@@ -69,7 +69,7 @@ def test_client_credentials_asks_for_the_resource_at_once(dialog: Dialog) -> Non
         "Scope",
         "Token URL",
         "Client authentication",
-        "Client secret expires on",
+        "Secret expires on",
     ]
     assert buttons(dialog) == ["Authorize", "Back", "Cancel"]
     assert "Step 2 of 2" in words(dialog.page)

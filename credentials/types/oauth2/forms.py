@@ -111,7 +111,7 @@ class ClientForm(RoomForm):
         help_text="How the client ID and secret are sent to the Token URL.",
     )
     client_secret_expires_on = DayField(
-        label="Client secret expires on",
+        label="Secret expires on",
         required=False,
         help_text="Where the resource lets client secrets end: you are warned 30, 7 and 1 day before.",
     )

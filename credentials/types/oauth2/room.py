@@ -134,7 +134,7 @@ class OAuth2(CarriesToken):
             facts.append(Fact("Auth URL", payload["auth_url"]))
         facts.append(Fact("Token URL", payload["token_url"]))
         if payload.get(SECRET_ENDS):
-            facts.append(Fact("Client secret expires on", payload[SECRET_ENDS]))
+            facts.append(Fact("Secret expires on", payload[SECRET_ENDS]))
         if grant_of(payload).needs_consent and not self.life_cycle.uses_pkce(payload):
             facts.append(Fact("PKCE", "off"))
         if payload.get("client_authentication", BASIC) != BASIC:
