@@ -106,6 +106,7 @@ def aftermath(product_factory: Factory, sandbox: Sandbox) -> Iterator[Aftermath]
         wake(product, "refresh_token", added.credential_id)
         scene.worker_dies(point)
         refreshes[point] = death(scene, added)
+        scene.inside.end_leases()  # the dead hold their places at the provider until then
     for _ in range(2):
         wake(product, "refresh_token", authorized[-1].credential_id)
         scene.worker_dies("before the answer is stored")

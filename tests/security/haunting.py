@@ -15,6 +15,7 @@ import requests
 
 from tests.security.messages import queue_of
 from tests.support.canary import Cage
+from tests.support.inside import Inside
 from tests.support.journeys import Added, Stage, Visitor, bot_token, set_the_stage
 from tests.support.lying_server import (
     Answer,
@@ -177,6 +178,7 @@ def fail_at_the_exchange(haunted: Haunted, bob: Visitor) -> None:
 
 def fail_at_the_renewal(haunted: Haunted, bob: Visitor) -> None:
     for name, reply in FAILURES.items():
+        Inside(haunted.product).end_outages()  # each is to be met, not spared by the one before
         haunted.issue(expires_in=1)
         added, _ = haunted.authorize(bob, f"Renewal: {name}")
         haunted.reply(reply)

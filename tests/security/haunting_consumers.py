@@ -9,6 +9,7 @@ import requests
 from tests.security.haunting import AWKWARD, FAILURES, Haunted, Reply
 from tests.support.canary import Cage
 from tests.support.identity import ALICE, BOB, CLIENT_ID, id_token, jwks, key
+from tests.support.inside import Inside
 from tests.support.journeys import Visitor
 from tests.support.lying_server import Answer, Recorded, json_answer, token_answer
 from tests.support.processes import wait_until
@@ -153,6 +154,7 @@ def hand_over(brand: Brand, alice: Visitor) -> None:
 
 def hand(brand: Brand, reply: Reply) -> requests.Response:
     verifier = brand.cage.new("verifier of the brand's page", around="{}-0123456789")
+    Inside(brand.haunted.product).end_outages()  # each failure is to be met, not spared by the one before
     body = {"code": brand.code(reply), "redirect_uri": BACK, "code_verifier": verifier}
     return brand.post("consumers", body)
 

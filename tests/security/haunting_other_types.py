@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.security.haunting import AWKWARD, FAILURES, Haunted
+from tests.support.inside import Inside
 from tests.support.journeys import Visitor, bot_token
 from tests.support.lying_server import Recorded, json_answer, token_answer
 from tests.support.nlu import google_json, pem, service_account_key, watson_json, watson_pair_json
@@ -124,13 +125,13 @@ def hand_out(haunted: Haunted, alice: Visitor, kind: str, fields: Fields, mistak
 def train(haunted: Haunted, alice: Visitor, fields: Fields) -> None:
     """Every failure once and then a token, each with a credential and a domain of its own."""
     permanent = "password" in fields["credentials"]
-    for number, (failure, reply) in enumerate({} if permanent else FAILURES.items()):
-        # An address each: at one that failed several times nobody would be asked any more.
-        address = f"/nlu-{number}"
-        haunted.resource.on(address, lambda request, reply=reply: reply(request, haunted.cage))
-        answer = ask(haunted, alice, {**fields, "credentials": fields["credentials"].replace("/nlu", address)})
+    for failure, reply in {} if permanent else FAILURES.items():
+        Inside(haunted.product).end_outages()
+        haunted.resource.on("/nlu", lambda request, reply=reply: reply(request, haunted.cage))
+        answer = ask(haunted, alice, fields)
         assert answer.status_code in (409, 503), failure
         haunted.errors[f"{fields['provider']}: {failure}"] = answer.text + str(answer.headers)
+    Inside(haunted.product).end_outages()
     haunted.resource.on("/nlu", lambda request: token_answer(haunted.cage.new("NLU access token")))
     assert ask(haunted, alice, fields).status_code == 200
 

@@ -83,6 +83,10 @@ class Inside:
         self.change("UPDATE credentials_oauthtoken SET lease_until = ? WHERE lease_until IS NOT NULL", past)
         self.change("UPDATE credentials_authorization SET claimed_at = ? WHERE status = 'exchanging'", past)
 
+    def end_outages(self) -> None:
+        """Every provider that was taken to be down is back, and nothing is remembered against it."""
+        self.change("UPDATE credentials_tokenendpoint SET down_since = NULL, failures = 0, witness = NULL")
+
     def generation(self, credential_id: str) -> int:
         """How many tokens there have been."""
         statement = "SELECT generation FROM credentials_oauthtoken WHERE credential_id = ?"
