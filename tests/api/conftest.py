@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -34,6 +35,12 @@ class Caller:
         data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.token}", **headers}
         return self.client.post(f"/api/v1/{path}", data, content_type="application/json", headers=headers)
+
+
+@pytest.fixture(autouse=True)
+def no_wrong_token_yet() -> None:
+    """Wrong service tokens are counted by the minute; those of other tests do not count here."""
+    cache.clear()
 
 
 @pytest.fixture
