@@ -209,7 +209,7 @@ def test_no_refresh_token_is_said_at_once_and_again_when_the_access_token_has_ex
     application = add_credential(page, scene, "No refresh token", scope="read")
     answer_at_resource(page, scene.sandbox)
     expect(page.get_by_text(PASSED)).to_be_visible()
-    expect(page.get_by_text("The resource issued no refresh token: it does not renew itself.")).to_be_visible()
+    expect(page.get_by_text("The resource issued no refresh token: when the access token ends")).to_be_visible()
     credential = credential_id(page)
     integration = scene.add_integration(credential)
     wait_for_the_end_of_the_token(scene, application.client_id)
