@@ -267,7 +267,7 @@ def living(
 
 
 def needs_authorization(credential: Credential, actor: Actor) -> NeedsAuthorization:
-    end_when_expired(credential, actor=actor)
+    end_when_expired(credential, actor=actor, leeway=LEEWAY)
     try:
         credential.refresh_from_db(fields=["status", "status_code", "status_reason"])
     except Credential.DoesNotExist:

@@ -12,6 +12,7 @@ from credentials.models.credential import Status
 from credentials.runtime import NeedsAuthorization, Unavailable, make_ready
 from credentials.services import refresh as refreshing
 from organizations.audit import Actor
+from tests.support.credentials import give_token, make_credential
 from tests.support.journeys import access_token_of, authorized_credential, new_credential, token_of
 from tests.support.lying_server import Answer, LyingServer, Recorded, error_answer, token_answer
 from tests.support.people import Cast
@@ -202,3 +203,12 @@ def test_a_token_whose_end_nobody_knows_is_good_for_the_bounded_default(cast: Ca
     assert until is not None
     assert timedelta(minutes=59) < until - database_now() <= timedelta(hours=1)
     assert access_token_of(credential) == "at-1"
+
+
+def test_who_is_told_that_access_has_ended_a_moment_before_its_end_leaves_that_on_the_credential(cast: Cast) -> None:
+    credential = make_credential(cast.organization, expires_at=database_now() + timedelta(seconds=1))
+    give_token(credential, expires_in=timedelta(seconds=1), refresh_at=None)
+    with pytest.raises(NeedsAuthorization):
+        make_ready(credential, actor=Actor.worker())
+    credential.refresh_from_db()
+    assert credential.status == Status.NEEDS_AUTHORIZATION

@@ -1,7 +1,7 @@
 """Renew one credential's token: when it is due, and when a dead process left a renewal unfinished."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
@@ -166,14 +166,17 @@ class CredentialRenewal(Renewal):
         return journal.interrupted(cast(TokenAttempt, attempt), database_now(), lease=claimed)
 
 
-def end_when_expired(credential: Credential, *, actor: Actor) -> bool:
-    """Tell a person that access has ended: a token that nothing can renew, or a certificate. False where it has not."""
+def end_when_expired(credential: Credential, *, actor: Actor, leeway: timedelta = timedelta()) -> bool:
+    """Tell a person that access has ended: a token that nothing can renew, or a certificate. False where it has not.
+
+    `leeway`: it ends within that time, and was refused to somebody for it.
+    """
     now = database_now()
     renewable = room(credential.kind).life_cycle is not None
     code = "no_refresh_token" if renewable else "certificate_expired"
     status = Status.NEEDS_AUTHORIZATION if renewable else Status.FAILED
     with transaction.atomic():
-        ended = Credential.objects.filter(pk=credential.pk, status=Status.ACTIVE, expires_at__lte=now).update(
+        ended = Credential.objects.filter(pk=credential.pk, status=Status.ACTIVE, expires_at__lte=now + leeway).update(
             status=status,
             status_code=code,
             status_reason=explain.reason(code),
