@@ -122,6 +122,21 @@ def masked() -> SafeString:
 
 
 @register.filter
+def in_words(value: object) -> str:
+    """A value of an audit entry's details as a person reads it; "" for what says nothing."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return gettext("yes") if value else gettext("no")
+        case list():
+            return ", ".join(in_words(each) for each in value)
+        case dict():
+            return ", ".join(f"{name}: {in_words(each)}" for name, each in value.items())
+    return str(value)
+
+
+@register.filter
 def message_tone(message: Message) -> str:
     """The tone of a message of django.contrib.messages."""
     return MESSAGE_TONES.get(message.level_tag, "info")

@@ -104,3 +104,17 @@ def test_a_form_that_says_nothing_of_parts_has_one() -> None:
     parts = presentation.form_parts(Plain())
     assert [field.bound.name for field in parts.main] == ["name"]
     assert parts.advanced == []
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, ""),
+        (True, "yes"),
+        (0, "0"),
+        (["tokens:read", "domains:train"], "tokens:read, domains:train"),
+        ({"added": ["a"], "removed": []}, "added: a, removed: "),
+    ],
+)
+def test_the_details_of_an_entry_are_words_and_not_code(value: object, said: str) -> None:
+    assert presentation.in_words(value) == said
