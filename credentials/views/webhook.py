@@ -133,7 +133,7 @@ def back_url(place: Place) -> str:
 
 def shown_once(request: HttpRequest, place: Place, secret: str) -> HttpResponse:
     """The only page that ever holds the secret: the answer to the POST that made it."""
-    context = {"access": place.access, "place": place, "secret": secret, "back": place.url()}
+    context = {"access": place.access, "place": place, "plaintext": secret, "back": place.url()}
     return render(request, "credentials/webhook_secret.html", context)
 
 
