@@ -1,7 +1,7 @@
 """The one way out: every request to an address that somebody typed goes through here.
 
 `guarded_session` for whoever needs a session, `GuardedAdapter` for whoever brings one, `check_url` for forms, and
-`origin` to tell two places apart.
+`origin` and `leads_to_the_same_place` to tell two places apart.
 """
 
 from credentials.outbound.adapter import (
@@ -12,7 +12,7 @@ from credentials.outbound.adapter import (
     load_public_authorities,
 )
 from credentials.outbound.errors import Blocked, DeadlineExceeded, TlsRefused, TooLarge, Unreachable
-from credentials.outbound.policy import Allowance, check_url, is_named, origin, parse_allow
+from credentials.outbound.policy import Allowance, check_url, is_named, leads_to_the_same_place, origin, parse_allow
 
 __all__ = [
     "DEFAULT_DEADLINE_SECONDS",
@@ -27,6 +27,7 @@ __all__ = [
     "check_url",
     "guarded_session",
     "is_named",
+    "leads_to_the_same_place",
     "load_public_authorities",
     "origin",
     "parse_allow",

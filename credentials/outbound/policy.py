@@ -124,6 +124,14 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{lowered.rstrip('.')}:{port}"
 
 
+def leads_to_the_same_place(said: str, ours: str) -> bool:
+    """Tell whether an address that a server names has the origin of ``ours``. What is no address never has."""
+    try:
+        return origin(said) == origin(ours)
+    except ValueError:
+        return False
+
+
 def screen(host: str, port: int, addresses: Sequence[str], allowance: Allowance) -> None:
     """Raise Blocked unless every one of ``addresses``, to which ``host`` resolved, is public or allowed."""
     if allowance.names(host, port):

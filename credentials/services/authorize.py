@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -18,7 +17,7 @@ from credentials.models.credential import Status
 from credentials.oauth import discovery, pkce, state
 from credentials.oauth.errors import of_provider
 from credentials.oauth.redaction import redact
-from credentials.outbound import GuardedAdapter
+from credentials.outbound import GuardedAdapter, leads_to_the_same_place
 from credentials.services import explain, journal, wake
 from credentials.services.addresses import redirect_uri
 from credentials.services.records import record
@@ -142,12 +141,7 @@ def discover(auth_url: str) -> discovery.Metadata | None:
 def userinfo_url(metadata: discovery.Metadata | None, token_url: str) -> str:
     """The server's userinfo endpoint, or "". An access token goes to no other host than the one that issues it."""
     address = metadata.userinfo_endpoint if metadata else None
-    return address if address and _origin(address) == _origin(token_url) else ""
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme.lower(), parts.netloc.lower()
+    return address if address and leads_to_the_same_place(address, token_url) else ""
 
 
 def take_callback(

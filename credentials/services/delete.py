@@ -11,7 +11,7 @@ from credentials.models import ApiIntegration, Credential, Domain, OAuthToken
 from credentials.oauth import client as oauth
 from credentials.oauth.client import Client, TokenTypeHint
 from credentials.oauth.errors import OAuthFailure
-from credentials.outbound import GuardedAdapter, origin
+from credentials.outbound import GuardedAdapter, leads_to_the_same_place
 from credentials.services.authorize import discover, hold_workers
 from credentials.services.records import record
 from credentials.types.base import Material
@@ -110,10 +110,7 @@ def revoke(held: Held) -> Revocation:
     metadata = discover(held.auth_url) if held.auth_url else None
     if metadata is None or not metadata.revocation_endpoint:
         return Revocation.NOT_OFFERED
-    try:
-        if origin(metadata.revocation_endpoint) != origin(held.client.token_url):
-            return Revocation.NOT_OFFERED
-    except ValueError:  # what the server says is no address
+    if not leads_to_the_same_place(metadata.revocation_endpoint, held.client.token_url):
         return Revocation.NOT_OFFERED
     transport = GuardedAdapter(deadline=REVOCATION_SECONDS)
     try:

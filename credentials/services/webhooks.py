@@ -1,7 +1,6 @@
 """Set up, change, try out and remove a webhook: one of an organization, one of each service token."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -9,7 +8,7 @@ from django.http import Http404
 
 from credentials.models import Webhook, WebhookDelivery
 from credentials.models.notice import Event
-from credentials.outbound import check_url
+from credentials.outbound import check_url, origin
 from credentials.services import notices
 from credentials.services.signature import new_secret
 from organizations import audit
@@ -126,8 +125,3 @@ def record(access: Access, webhook: Webhook, action: str, details: Mapping[str, 
         object_label=f"of {webhook.service_token.name}" if webhook.service_token else "of the organization",
         details=dict(details),
     )
-
-
-def origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()

@@ -7,7 +7,15 @@ from collections.abc import Callable
 import pytest
 from django.conf import LazySettings
 
-from credentials.outbound import Allowance, Blocked, check_url, guarded_session, origin, parse_allow
+from credentials.outbound import (
+    Allowance,
+    Blocked,
+    check_url,
+    guarded_session,
+    leads_to_the_same_place,
+    origin,
+    parse_allow,
+)
 from credentials.outbound.policy import is_public, screen
 from tests.support.lying_server import Answer, LyingServer
 
@@ -303,3 +311,11 @@ def test_checking_a_url_looks_up_no_name(monkeypatch: pytest.MonkeyPatch) -> Non
     asked = fake_names(monkeypatch)
     check_url("https://example.com/", allowance=NOTHING)
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    "said", ["https://as.example:8443/userinfo", "https://evil.example/", "https://as.example:nine/", ""]
+)
+def test_what_a_server_names_elsewhere_or_badly_is_not_its_own_place(said: str) -> None:
+    assert leads_to_the_same_place("https://AS.example:443/userinfo", "https://as.example/token")
+    assert not leads_to_the_same_place(said, "https://as.example/token")
