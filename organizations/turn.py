@@ -2,7 +2,7 @@
 
 SQLite lets one write at a time; whoever finds it busy sleeps and looks again, longer each time: of two busy processes
 one can starve. Those who append to the log wait for a lock of the operating system instead, which wakes the next one at
-once. Other writers need not know of it. PostgreSQL has a queue of its own.
+once, and so do the workers who renew many tokens. Other writers need not know of it. PostgreSQL has a queue of its own.
 """
 
 import fcntl

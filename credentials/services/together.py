@@ -5,18 +5,16 @@ waits for company: alone it is one call. A commit costs the same for one row and
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from django.db import connection
 
+from organizations.turn import in_turn
+
 I = TypeVar("I")  # noqa: E741 - what goes in
 O = TypeVar("O")  # noqa: E741 - what comes out
 AT_MOST = 50
-
-# SQLite has one writer at a time, and one that finds it taken sleeps before it looks again.
-_one_writer = threading.Lock()
 
 
 class _Place(Generic[I, O]):
@@ -59,7 +57,7 @@ class Together(Generic[I, O]):
         if mine.done:
             return mine.result  # type: ignore[return-value]
         # The transaction of several failed on account of any of them: each thread meets its own error.
-        with _writer():
+        with in_turn():
             return self._write([item])[0]
 
     def _lead(self) -> None:
@@ -81,7 +79,7 @@ class Together(Generic[I, O]):
 
     def _write_for(self, batch: Sequence[_Place[I, O]]) -> None:
         try:
-            with _writer():
+            with in_turn():
                 results = self._write([place.item for place in batch])
         except Exception as error:  # noqa: BLE001 - raised in the thread whose item it is
             if len(batch) == 1:
@@ -89,9 +87,3 @@ class Together(Generic[I, O]):
             return
         for place, result in zip(batch, results, strict=True):
             place.result, place.done = result, True
-
-
-@contextmanager
-def _writer() -> Iterator[None]:
-    with _one_writer if connection.vendor == "sqlite" else nullcontext():
-        yield
