@@ -49,7 +49,7 @@ def apply_all(swaps: Sequence[Swap]) -> list[bool]:
     with transaction.atomic():
         held = lock_all([each.attempt.token_id for each in swaps])
         results: list[bool] = []
-        entries: dict[Organization, list[audit.NewEntry]] = defaultdict(list)
+        entries: dict[Organization | None, list[audit.NewEntry]] = defaultdict(list)
         for each in swaps:
             credential, token = held[each.attempt.token_id]
             applied = not (each.lease and has_moved_on(token, each.lease))
@@ -64,9 +64,7 @@ def apply_all(swaps: Sequence[Swap]) -> list[bool]:
                 close_all([each.attempt for each in those], each_state, those[0].now, error=error)
         if done:
             forget_older([each.attempt.token_id for each in done], done[0].now)
-        # In one order: whoever holds several chains must not wait for somebody who does too.
-        for organization in sorted(entries, key=lambda organization: organization.pk):
-            audit.record_many(organization, entries[organization])
+        audit.record_all(entries)
     return results
 
 
