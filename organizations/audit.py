@@ -53,18 +53,18 @@ def record(
 
 def record_many(organization: Organization | None, entries: Sequence[NewEntry]) -> list[AuditEntry]:
     """Append several entries to one chain under one lock, in the order given."""
-    return record_all({organization: entries})
+    return record_all({chain_of(organization): entries})
 
 
-def record_all(told: Mapping[Organization | None, Sequence[NewEntry]]) -> list[AuditEntry]:
-    """Append to several chains at once, to each in the order given."""
+def record_all(told: Mapping[uuid.UUID, Sequence[NewEntry]]) -> list[AuditEntry]:
+    """Append to several chains (`chain_of`) at once, to each in the order given."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("An audit entry is written inside the transaction of its change.")
-    fit = {chain_of(each): [cleaned(entry) for entry in entries] for each, entries in told.items() if entries}
+    fit = {chain_id: [cleaned(entry) for entry in entries] for chain_id, entries in told.items() if entries}
     if not fit:
         return []
     heads = chain.locked_heads(fit)
-    rows = chain.append_all([(heads[each], entries) for each, entries in fit.items()])
+    rows = chain.append_all([(heads[chain_id], entries) for chain_id, entries in fit.items()])
     return [AuditEntry(**row) for row in rows]
 
 

@@ -10,7 +10,7 @@ from organizations import audit, group_commit
 def entry(
     credential: Credential, actor: audit.Actor, action: str, *, outcome: str = "ok", **details: Any
 ) -> audit.NewEntry:
-    """An entry about one credential, for `audit.record_many`."""
+    """An entry about one credential, for `audit.record_all`."""
     return audit.NewEntry(actor, action, "credential", str(credential.pk), credential.name, outcome, details)
 
 
@@ -18,7 +18,8 @@ def record(
     credential: Credential, actor: audit.Actor, action: str, *, outcome: str = "ok", **details: Any
 ) -> audit.AuditEntry:
     """Append an entry about one credential. Inside the caller's transaction, as its last statement."""
-    return audit.record_many(credential.organization, [entry(credential, actor, action, outcome=outcome, **details)])[0]
+    told = entry(credential, actor, action, outcome=outcome, **details)
+    return audit.record_all({credential.organization_id: [told]})[0]
 
 
 def tell(
