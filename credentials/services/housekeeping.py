@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from credentials.models import Authorization, TokenEndpoint
+from credentials.models import Authorization, TokenEndpoint, Webhook
 from credentials.models.authorization import TELLS_NO_ACCOUNT
 from credentials.services.account import KEPT
 from credentials.services.endpoints import TOKENS
@@ -22,6 +22,11 @@ def delete_old_authorizations(now: datetime) -> int:
     if oldest:
         Authorization.objects.filter(pk__in=oldest).delete()
     return len(oldest)
+
+
+def erase_former_secrets(now: datetime) -> int:
+    """Secrets of webhooks with which nothing is signed any more."""
+    return Webhook.objects.filter(previous_until__lte=now).update(previous_secret="", previous_until=None)
 
 
 def delete_unused_endpoints(now: datetime) -> int:

@@ -222,6 +222,7 @@ def delete_old() -> int:
     )
     NoticeMail.objects.filter(created_at__lt=now - NOTICES_KEPT).delete()
     Notice.objects.filter(created_at__lt=now - NOTICES_KEPT, open_key="").delete()
+    housekeeping.erase_former_secrets(now)
     authorizations = housekeeping.delete_old_authorizations(now)
     endpoints = housekeeping.delete_unused_endpoints(now)
     return drafts + attempts + renewals + consumers + challenged + authorizations + endpoints
