@@ -4,6 +4,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+# Between two rounds: what happens to the product is to be watched, and not to be slowed down.
+PAUSE_SECONDS = 0.1
+
 
 @contextmanager
 def asking(*questions: Callable[[], int]) -> Iterator[list[int]]:
@@ -15,7 +18,7 @@ def asking(*questions: Callable[[], int]) -> Iterator[list[int]]:
     over = threading.Event()
 
     def ask() -> None:
-        while not over.is_set():
+        while not over.wait(PAUSE_SECONDS):
             statuses.extend(question() for question in questions)
         statuses.extend(question() for question in questions)
 

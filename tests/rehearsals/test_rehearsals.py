@@ -67,6 +67,17 @@ def test_the_old_version_writes_into_every_table_that_has_changed(story: Story) 
     assert "Traceback" not in story.product.logs()
 
 
+@pytest.mark.usefixtures("migrated")
+def test_a_type_that_was_changed_all_the_same_costs_a_retry_and_no_restart(story: Story) -> None:
+    assert {story.bots() for _ in range(4)} == {200}  # by then the plans are kept
+    with psycopg.connect(story.product.env["DATABASE_URL"], autocommit=True) as somebody:
+        for length in (301, 255):
+            somebody.execute(f"ALTER TABLE organizations_servicetoken ALTER name TYPE varchar({length})")
+            statuses = [story.bots() for _ in range(8)]
+            assert set(statuses) <= {200, 503}
+            assert statuses[-1] == 200
+
+
 # Backup, loss, restore
 
 
