@@ -18,7 +18,7 @@ from credentials.oauth import discovery, pkce, state
 from credentials.oauth.errors import of_provider
 from credentials.oauth.redaction import redact
 from credentials.outbound import GuardedAdapter, leads_to_the_same_place
-from credentials.services import explain, journal, wake
+from credentials.services import activation, explain, journal, wake
 from credentials.services.addresses import redirect_uri
 from credentials.services.records import record
 from credentials.types.base import Material
@@ -59,9 +59,11 @@ class Started:
 def start(access: Access, credential: Credential, *, nonce: str) -> Started:
     """Begin an authorization, bound to this person, this browser (`nonce`) and this credential.
 
-    Raises `NotAuthorizable`, `ChangedMeanwhile`, and `Unsealable` where the stored secrets cannot be opened any more.
+    Raises `NotAuthorizable`, `Deactivated`, `ChangedMeanwhile`, and `Unsealable` where the stored secrets cannot be
+    opened any more.
     """
     access.require(Action.MANAGE_CREDENTIALS)
+    activation.require_active(credential)
     authentication = room(credential.kind)
     life_cycle = authentication.life_cycle
     if life_cycle is None or not authentication.authorizable(credential.payload):

@@ -13,7 +13,7 @@ from credentials.models import ConsumerChallenge, ConsumerIdentityProvider, Cred
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.oauth import pkce, state
-from credentials.services import notices, wake
+from credentials.services import activation, notices, wake
 from credentials.services.addresses import account_callback, consumer_link
 from credentials.services.authorize import PARAMETER_AT_MOST, clean
 from credentials.services.identity_provider import required
@@ -84,8 +84,9 @@ def create(
 ) -> Sent:
     """Make a one-time link. The webhook of the `service_token`, if it has one, hears how it ended.
 
-    Raises `NoChallenge`, `NoIdentityProvider`, `NotConfigured`.
+    Raises `NoChallenge`, `NoIdentityProvider`, `NotConfigured`, `Deactivated`.
     """
+    activation.require_active(credential)
     way, provider = way_of(credential), required(credential.account_id)
     if not provider.token_endpoint:
         raise NotConfigured("the account's identity provider has no token endpoint")
@@ -137,7 +138,7 @@ def start(handle: str, *, nonce: str) -> str:
     """Use the link up, bind what follows to this browser (`nonce`), and say where to send it. Raises `LinkRefused`."""
     challenge = find(handle)
     provider = ConsumerIdentityProvider.objects.filter(account=challenge.account_id).first()
-    if provider is None:
+    if provider is None or challenge.credential.deactivated_at is not None:
         raise LinkRefused("Signing in is not possible at the moment.")
     secret_state, id_token_nonce = state.new_state(), state.new_state()
     verifier = pkce.new_verifier() if provider.use_pkce else None
