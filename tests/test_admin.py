@@ -73,7 +73,7 @@ def address(model: type[Model], page: str, *args: object) -> str:
 
 
 @pytest.mark.parametrize("model", EVERYTHING)
-def test_staff_find_and_inspect_a_row_and_see_no_secret(
+def test_promise_25_staff_find_and_inspect_a_row_and_see_no_secret(
     staff: Client, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
     row = rows[model]
@@ -135,7 +135,7 @@ def test_a_member_who_is_no_staff_does_not_come_in(
     assert client.get(address(model, "changelist")).status_code == 302
 
 
-def test_no_admin_page_names_a_sealed_field() -> None:
+def test_promise_25_no_admin_page_names_a_sealed_field() -> None:
     for model, field in sealed_fields():
         page = admin.site._registry.get(model)
         assert page is not None, model

@@ -26,7 +26,9 @@ def latest() -> AuditEntry:
     return AuditEntry.objects.filter(object_type="credential").latest("position")
 
 
-def test_the_life_of_a_credential_is_told_from_the_first_to_the_last(cast: Cast, token_endpoint: LyingServer) -> None:
+def test_promise_41_the_life_of_a_credential_is_told_from_the_first_to_the_last(
+    cast: Cast, token_endpoint: LyingServer
+) -> None:
     bob = window(cast.bob)
     resource = add_basics(bob, cast)
     bob.post(resource)
@@ -69,7 +71,7 @@ def add_basics(client: Client, cast: Cast) -> str:
     return str(client.post(reverse("credentials:add", args=[cast.organization.pk]), basics)["Location"])
 
 
-def test_what_fails_is_told_too(cast: Cast, credential: Credential, token_endpoint: LyingServer) -> None:
+def test_promise_41_what_fails_is_told_too(cast: Cast, credential: Credential, token_endpoint: LyingServer) -> None:
     bob = window(cast.bob)
     come_back(bob, credential, state=authorize(bob, credential).state, error="access_denied")
     assert (latest().action, latest().outcome) == ("authorization.failed", "failed")
@@ -93,7 +95,7 @@ def test_a_renewal_that_fails_is_told(cast: Cast, token_endpoint: LyingServer) -
 
 
 @pytest.mark.parametrize("page", ["edit", "delete"])
-def test_being_denied_is_told(cast: Cast, credential: Credential, page: str) -> None:
+def test_promise_41_being_denied_is_told(cast: Cast, credential: Credential, page: str) -> None:
     window(cast.vic).post(url(page, credential))
     entry = AuditEntry.objects.get(action="access.denied")
     assert (entry.actor_label, entry.outcome) == ("vic", "denied")
@@ -116,7 +118,7 @@ def serve_it(client: Client, credential: Credential) -> None:
 
 
 @pytest.mark.parametrize("change", [edit_it, delete_it, start_it, serve_it])
-def test_what_cannot_be_told_is_not_done(
+def test_promise_41_what_cannot_be_told_is_not_done(
     cast: Cast,
     token_endpoint: LyingServer,
     monkeypatch: pytest.MonkeyPatch,

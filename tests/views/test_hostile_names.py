@@ -47,19 +47,19 @@ def inert(page: HttpResponse, name: str) -> None:
     assert " ".join(name.split()) in " ".join(shown.split())
 
 
-def test_in_the_list_and_on_its_own_pages(cast: Cast, credential: Credential) -> None:
+def test_promise_37_in_the_list_and_on_its_own_pages(cast: Cast, credential: Credential) -> None:
     bob = window(cast.bob)
     for address in (list_url(cast.organization), *(url(name, credential) for name in ("detail", "edit", "delete"))):
         inert(bob.get(address), credential.name)
 
 
-def test_in_titles(cast: Cast, credential: Credential) -> None:
+def test_promise_37_in_titles(cast: Cast, credential: Credential) -> None:
     bob = window(cast.bob)
     for page in ("detail", "edit", "delete"):
         assert " ".join(credential.name.split()) in title(bob.get(url(page, credential)))
 
 
-def test_in_messages(cast: Cast, credential: Credential) -> None:
+def test_promise_37_in_messages(cast: Cast, credential: Credential) -> None:
     bob = window(cast.bob)
     form = {"version": 1, **credential.payload, "client_secret": "", "name": f"{credential.name[:240]} 2"}
     saved = bob.post(url("edit", credential), form)
