@@ -188,6 +188,17 @@ def test_what_cannot_be_is_refused_in_the_admin_as_well(
     assert ApiIntegration.objects.count() == 1
 
 
+@pytest.mark.parametrize("field", ["headers", "parameters"])
+@pytest.mark.parametrize("text", ["[" * 100_000, '[["a", ' + "9" * 5000 + "]]"], ids=["nested", "digits"])
+def test_promise_35_json_without_end_is_an_error_of_the_admins_form(
+    staff: Client, rows: dict[type[Model], Model], field: str, text: str
+) -> None:
+    answer = staff.post(address(ApiIntegration, "add"), form(Bot.objects.get(), **{field: text}))
+    assert answer.status_code == 200
+    assert field in answer.context["adminform"].form.errors
+    assert ApiIntegration.objects.count() == 1
+
+
 def test_another_organizations_credential_cannot_be_attached(
     staff: Client, rows: dict[type[Model], Model], cast: Cast
 ) -> None:
