@@ -340,6 +340,23 @@ def test_a_refusal_is_told_to_the_bot(bot: Caller, credential: Credential, query
     assert "You can go back to the chat." in page
 
 
+def test_promise_22_a_code_that_comes_back_beside_an_error_is_not_kept(bot: Caller, credential: Credential) -> None:
+    consumer = press(ask(bot, credential)["url"])
+    said = {"error": "access_denied", "error_description": f"no canary-code for {consumer.sent['state']}"}
+    assert consumer.come_back(**said).status_code == 303
+    row = repr(ConsumerChallenge.objects.values().get())
+    assert "no [hidden] for [hidden]" in row
+    assert "canary-code" not in row + consumer.page()
+    assert consumer.sent["state"] not in row + consumer.page()
+
+
+@pytest.mark.parametrize("code", ["wrong_subject", "expired", "wrong_confirmation", "changed", "iss_mismatch"])
+def test_an_identity_provider_cannot_speak_in_our_words(bot: Caller, credential: Credential, code: str) -> None:
+    asked = ask(bot, credential)
+    press(asked["url"]).come_back(error=code)
+    assert status(bot, asked["id"]) == ("failed", "refused")
+
+
 def test_promise_13_somebody_else_than_expected_gets_no_token_and_the_status_says_so(
     bot: Caller, credential: Credential, idp: ConsumerIdentityProvider, token_server: LyingServer
 ) -> None:
