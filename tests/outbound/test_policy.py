@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+import requests
 from django.conf import LazySettings
 
 from credentials.outbound import (
@@ -43,6 +44,10 @@ def fake_names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
         "2130706433",
         "0177.0.0.1",
         "0x7f.0.0.1",
+        "0x7f000001",
+        "017700000001",
+        "127.0.1",
+        "0x7f.1",
         "0",
         "0.0.0.0",  # noqa: S104
         "169.254.169.254",
@@ -80,6 +85,23 @@ def fake_names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
 def test_promise_38_no_spelling_of_an_address_inside_is_connected_to(host: str) -> None:
     with pytest.raises(Blocked, match="not public"):
         guarded_session(deadline=2, allowance=NOTHING).get(f"https://{host}/")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        # Digits and dots of other scripts, which IDNA writes as ours.
+        "\uff11\uff12\uff17.\uff10.\uff10.\uff11",
+        "\u2460\u2461\u2466.0.0.1",
+        "127\u30020\u30020\u30021",
+        "LOCALHOST.",
+        "\uff4cocalhost",
+    ],
+)
+def test_promise_38_no_other_script_leads_inside(lying_server: LyingServer, host: str) -> None:
+    with pytest.raises(requests.RequestException):
+        guarded_session(deadline=2, allowance=NOTHING).get(lying_server.url(host=host).replace("http:", "https:"))
+    assert lying_server.connections == 0
 
 
 @pytest.mark.parametrize(
