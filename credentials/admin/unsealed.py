@@ -4,8 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin.utils import unquote
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 
 from organizations import group_commit
 from organizations.admin_pages import ReadOnlyAdmin, staff
@@ -22,7 +21,7 @@ class UnsealedAdmin(ReadOnlyAdmin):
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         answer = super().change_view(request, object_id, form_url, extra_context)
         row = self.get_object(request, unquote(object_id)) if answer.status_code == HTTPStatus.OK else None
         if row is not None:
