@@ -6,6 +6,8 @@ from typing import Any
 from credentials.models import Credential
 from organizations import audit, group_commit
 
+VIEWED = "credential.viewed"
+
 
 def entry(
     credential: Credential, actor: audit.Actor, action: str, *, outcome: str = "ok", **details: Any
@@ -34,3 +36,8 @@ def tell(
     """The same for a use, which changes nothing: committed when this returns, together with those of others."""
     told = entry(credential, actor, action, outcome=outcome, **details)
     group_commit.append(credential.organization_id, [told], along)
+
+
+def tell_view(credential: Credential, actor: audit.Actor) -> None:
+    """Somebody is shown which secrets there are, and none of them."""
+    tell(credential, actor, VIEWED)

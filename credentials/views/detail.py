@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from credentials.models import Credential
 from credentials.services import explain
 from credentials.services.delete import domain_usages, usages
+from credentials.services.records import VIEWED, tell_view
 from credentials.views.find import find_credential
 from credentials.views.granted import refresh_test_url
 from credentials.views.presentation import (
@@ -95,6 +96,7 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         "authorize_url": view.authorize_url,
         "refresh_url": refresh_test_url(credential),
     }
+    tell_view(credential, access.actor)
     return render(request, "credentials/detail.html", context)
 
 
@@ -113,10 +115,10 @@ def usage_list(access: Access, credential: Credential) -> list[Usage]:
 
 
 def history(credential: Credential) -> list[AuditEntry]:
-    """The latest entries of the audit log about it."""
+    """The latest entries of the audit log about it. Who looked at it is in the organization's activity."""
     entries = AuditEntry.objects.filter(
         chain_id=credential.organization_id, object_type="credential", object_id=str(credential.pk)
-    )
+    ).exclude(action=VIEWED)
     return list(entries.order_by("-position")[:SHOWN])
 
 
