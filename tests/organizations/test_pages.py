@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from organizations import services
+from organizations import audit, services
 from organizations.audit import Actor
 from organizations.models import AuditEntry, Bot, Membership, Role, ServiceToken
 from organizations.policies import Action, allows
@@ -282,6 +282,26 @@ class TestActivity:
         by_alice = client.get(url, {"actor": f"user:{cast.alice.pk}"})
         assert by_alice.context["entries"] == []
         assert "Nothing matches" in by_alice.content.decode()
+
+    @pytest.mark.parametrize(
+        "action",
+        [
+            "webhook.tested",
+            "notice.expiring",
+            "domain.created",
+            "authorization.started",
+            "challenge.failed",
+            "consumer.renewed",
+            "identity_provider.changed",
+            "provider.down",
+        ],
+    )
+    def test_what_other_applications_record_is_offered_as_a_group(self, cast, client, url, action):
+        audit.record(cast.organization, COMMAND, action)
+        page = client.get(url, {"action": action.partition(".")[0]})
+        assert [entry.action for entry in page.context["entries"]] == [action]
+        usual = dict(client.get(url).context["form"].fields["action"].choices)
+        assert action.partition(".")[0] in usual
 
     def test_it_is_read_page_by_page_with_the_filter_kept(self, cast, client, url):
         for number in range(60):
