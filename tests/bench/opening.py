@@ -1,7 +1,7 @@
 """The list of credentials as a person opens it: in Chromium, with an empty cache, in an organization of 100,000.
 
-Held against the same page of an organization of 100, an opening of each in turn. The promises are absolute: on loopback,
-the first contentful paint within a second, and less than 200 kilobytes as they come over the wire.
+Held against the same page of an organization of 100, an opening of each in turn. The promises are absolute: the first
+contentful paint within a second on loopback, and less than 200 kilobytes as they come over the wire.
 """
 
 import shutil

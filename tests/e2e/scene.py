@@ -153,4 +153,4 @@ def set_up(start_product: Factory, sandbox: Sandbox, **options: Any) -> Scene:
 def scene_of(product: Product, sandbox: Sandbox) -> Scene:
     """Fill a running product with people."""
     errands = Errands(product.env, "import django; django.setup()", "exec(errand, {})")
-    return Scene(product, sandbox, set_the_stage(product), errands)
+    return Scene(product, sandbox, set_the_stage(product, errands.run), errands)
