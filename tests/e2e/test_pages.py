@@ -110,6 +110,7 @@ def test_procedure_delete_a_credential(page: Page, newcomer: Scene) -> None:
     be(page, scene, "alice")
     select_the_organization(page, scene)
     page.get_by_label("Search").fill(name)
+    expect(page.locator("#result-count")).to_have_text("1 credential")
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
     row.hover()
     row.get_by_text("Actions for").locator("..").click()

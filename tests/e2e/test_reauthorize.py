@@ -47,6 +47,7 @@ def test_procedure_reauthorize_an_existing_oauth_2_0_credential(page: Page, newc
     be(page, scene, "alice")
     select_the_organization(page, scene)
     page.get_by_label("Search").fill(name)
+    expect(page.locator("#result-count")).to_have_text("1 credential")
     row = row_of(page, name)
     row.hover()
     row.get_by_text("Actions for").locator("..").click()
