@@ -1,0 +1,9 @@
+"""The product's WSGI application in a process whose clock can be wrong."""
+
+from tests.chaos.clock import bend
+
+bend()
+
+from botaccounts.wsgi import application  # noqa: E402 - everything after this reads the bent clock
+
+__all__ = ["application"]
