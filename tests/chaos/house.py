@@ -89,11 +89,19 @@ class House:
 
     def waiting(self) -> int:
         """Messages in the queue."""
+        return len(self.queued())
+
+    def queued(self) -> list[str]:
+        """The messages: names of files, or what Redis holds. Not what workers tell each other of themselves."""
         if self.redis is None:
             folder = Path(self.product.env["VAR_DIR"]) / "broker" / "queue"
-            return sum(not each.name.endswith(".pidbox.msg") for each in folder.iterdir())
+            return [each.name for each in folder.glob("*.msg") if not each.name.endswith(".pidbox.msg")]
         with redis.Redis.from_url(self.redis.url) as client:
-            return sum(int(client.llen(key)) for key in client.scan_iter("celery*", _type="list"))
+            return [
+                str(each)[:200]
+                for key in client.scan_iter("celery*", _type="list")
+                for each in client.lrange(key, 0, 9)
+            ]
 
     def end_tokens(self, ended: Iterable[str], due: Iterable[str]) -> None:
         """The access tokens of credentials have ended, or are due for an early renewal; all consumers' have ended."""

@@ -51,7 +51,7 @@ def settle(house: House, ledger: Ledger) -> None:
             return
         ledger.waited_for[what] += 1
         if time.monotonic() > deadline:
-            ledger.problem("queue", what)
+            ledger.problem("queue", f"{what} {house.queued()}")
             return
         if house.is_idle() and not house.resource.under_way:
             house.time_passes()
