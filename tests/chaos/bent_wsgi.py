@@ -1,8 +1,10 @@
 """The product's WSGI application in a process whose clock can be wrong."""
 
 from tests.chaos.clock import bend
+from tests.chaos.holders import sign
 
 bend()
+sign()
 
 from botaccounts.wsgi import application  # noqa: E402 - everything after this reads the bent clock
 

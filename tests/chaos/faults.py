@@ -12,6 +12,7 @@ from typing import ClassVar
 import psycopg
 
 from tests.chaos.behaviours import Dripping, Holding, Lying, Resetting, Slow, WithoutRefreshToken
+from tests.chaos.holders import group_of
 from tests.chaos.house import House
 from tests.chaos.resource import Behaviour
 
@@ -77,7 +78,9 @@ class KilledWithTheAnswerOnItsWay(Fault):
 
     def strike(self, house: House, dice: random.Random) -> None:
         self._behaviour.holds.wait(5)
-        house.kill([*house.workers, *house.webs])
+        groups = {group_of(pid) for pid in house.holders()}
+        names = [name for name, server in house.product.processes.items() if server.pid in groups]
+        house.kill(names and [dice.choice(names)])
 
     def mend(self, house: House) -> None:
         house.resource.heal()

@@ -18,6 +18,7 @@ import redis
 from tests.chaos import clock
 from tests.chaos.cast import Cast, invite
 from tests.chaos.disk import Disk
+from tests.chaos.holders import holder, lives
 from tests.chaos.resource import Resource
 from tests.chaos.tasks import Tasks
 from tests.support.canary import Cage
@@ -126,19 +127,29 @@ class House:
             found += [(table, str(owner)) for (owner,) in rows]
         return found
 
-    def time_passes(self) -> None:
-        """A quarter of an hour: for leases of the dead, for what backs off, for outages. Called when nobody is at work.
+    def holders(self) -> set[int]:
+        """Process ids of those who hold a lease."""
+        return {holder(owner) for _, owner in self.leases() if owner}
 
-        A lease that is held while every worker is idle and no request of a bot is under way has no holder.
-        """
+    def bury(self) -> None:
+        """Let the time pass for which leases of processes that are dead are still theirs."""
+        past = datetime.now(UTC) - PAST
+        for table, owner in self.leases():
+            if owner and not lives(holder(owner)):
+                self.inside.change(f"UPDATE {table} SET lease_until = ? WHERE lease_owner = ?", past, owner)  # noqa: S608
+
+    def time_passes(self) -> None:
+        """A quarter of an hour: for leases of the dead, for what backs off, for outages."""
+        self.bury()
         now = datetime.now(UTC)
-        held = self.leases()
         if self.is_idle():
-            for table, owner in held:
-                self.inside.change(f"UPDATE {table} SET lease_until = ? WHERE lease_owner = ?", now - PAST, owner)  # noqa: S608
+            # Only workers exchange codes and send messages: what is claimed while none has a task, a dead one left.
             for table in ("credentials_authorization", "credentials_consumerchallenge"):
                 claimed = f"UPDATE {table} SET claimed_at = ? WHERE status = 'exchanging'"  # noqa: S608
                 self.inside.change(claimed, now - PAST)
+            self.inside.change("UPDATE credentials_webhook SET claimed_until = NULL, blocked_until = NULL")
+            late = "UPDATE credentials_webhookdelivery SET due_at = ? WHERE due_at > ?"
+            self.inside.change(late, now - PAST, now)
         waits = "refresh_at > ? AND refresh_at < ?"
         for table in ("credentials_oauthtoken", "credentials_consumertoken"):
             self.inside.change(f"UPDATE {table} SET refresh_at = ? WHERE {waits}", now - PAST, now, now + SOON)  # noqa: S608

@@ -12,6 +12,7 @@ from tests.chaos.people import Alice, Stopped
 
 BOTS = 8
 PAUSE = 0.02  # seconds between two requests of a bot
+PAUSE_AFTER_NOTHING = 0.2  # where nobody answers
 
 
 class Load:
@@ -44,8 +45,9 @@ class Load:
         urls = self._house.product.urls
         while True:
             for position, ask in enumerate(asks):
-                ask.ask(urls[(number + position) % len(urls)], self._house.resource.grants, self._ledger)
-                if self._stop.wait(PAUSE):
+                url = urls[(number + position) % len(urls)]
+                status = ask.ask(url, self._house.resource.grants, self._ledger)
+                if self._stop.wait(PAUSE if status else PAUSE_AFTER_NOTHING):
                     return
 
     def _as_alice(self, save: Callable[[], None]) -> None:

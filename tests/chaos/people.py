@@ -1,6 +1,7 @@
 """Alice, who saves forms while everything falls down around her, and authorizes anew what could not be saved."""
 
 import itertools
+import re
 import uuid
 from urllib.parse import urljoin, urlsplit
 
@@ -55,6 +56,14 @@ class Alice:
     def sign_in(self) -> "Alice":
         self.post("/accounts/login/", {"username": "alice", "password": self.password})
         return self
+
+    def listen(self, home: Home, resource: Resource) -> str:
+        """Set up a webhook at the resource; the secret that messages are signed with."""
+        page = f"/organizations/{home.id}/webhook/"
+        shown = self.post(page, {"url": resource.url("/hook")})
+        found = re.search(r'value="whsec_([^"]+)"', shown.text)
+        assert found is not None, "the webhook was not set up"
+        return found.group(1)
 
     def save_a_pair(self, home: Home, password: str) -> None:
         """The wizard for Basic Authentication. Once its last button leads on, the credential is there."""

@@ -25,15 +25,18 @@ UNSETTLED = {
     "a consumer's attempt is not over": "SELECT 1 FROM credentials_consumertokenattempt WHERE finished_at IS NULL",
     "an exchange is not over": "SELECT 1 FROM credentials_authorization WHERE status IN ('received', 'exchanging')",
     "a provider is held to be down": "SELECT 1 FROM credentials_tokenendpoint WHERE down_since IS NOT NULL",
+    "a message waits for a webhook": "SELECT 1 FROM credentials_webhookdelivery WHERE due_at IS NOT NULL",
     "a credential has failed": "SELECT 1 FROM credentials_credential WHERE status = 'failed'",
 }
+_ASKED_TOGETHER = " UNION ALL ".join(
+    f"SELECT '{what.replace(chr(39), chr(39) * 2)}' WHERE EXISTS ({statement})" for what, statement in UNSETTLED.items()
+)
 
 
 def unsettled(house: House) -> str:
     """What is still to be done; "" where nothing is."""
-    for what, statement in UNSETTLED.items():
-        if house.inside.rows(f"{statement} LIMIT 1"):
-            return what
+    if found := house.inside.rows(_ASKED_TOGETHER):
+        return str(found[0][0])
     if waiting := house.waiting():
         return f"{waiting} messages in the queue"
     return "" if house.is_idle() else "a worker has a task"
@@ -45,16 +48,18 @@ def settle(house: House, ledger: Ledger) -> None:
     swept = 0.0
     consumers = list(of_consumers(house.cast))
     while True:
-        consumers = [ask for ask in consumers if ask.ask(house.product.url, house.resource.grants, ledger) >= 500]
-        what = unsettled(house) or ("a consumer's token cannot be had" if consumers else "")
+        what = unsettled(house)
         if not what:
-            return
+            # Consumers' tokens are renewed when somebody asks, and not before.
+            consumers = [ask for ask in consumers if ask.ask(house.product.url, house.resource.grants, ledger) >= 500]
+            if not consumers:
+                return
+            what = "a consumer's token cannot be had"
         ledger.waited_for[what] += 1
         if time.monotonic() > deadline:
             ledger.problem("queue", f"{what} {house.queued()}")
             return
-        if house.is_idle() and not house.resource.under_way:
-            house.time_passes()
+        house.time_passes()
         if time.monotonic() > swept + SWEEP_EVERY:
             swept = time.monotonic()
             house.sweep()

@@ -43,17 +43,19 @@ class Street:
                 house = build(self._stack, self._factory, postgres=self._postgres, redis_server=self._redis)
             else:
                 house = build(self._stack, self._factory, disk=Disk())
-            self.houses[name] = house
-            self.alice[name] = Alice(house.product.url, PASSWORD).sign_in()
+            alice = Alice(house.product.url, PASSWORD).sign_in()
+            for home in house.cast.homes:
+                house.cage.keep("webhook secret", alice.listen(home, house.resource))
+            self.houses[name], self.alice[name] = house, alice
         return self.houses[name], self.alice[name]
 
 
 @contextmanager
-def street() -> Iterator[Street]:
+def street(**postgres_settings: str) -> Iterator[Street]:
     """Servers of its own in a scratch folder."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="botaccounts-chaos-")))
-        postgres = stack.enter_context(running_postgres())
+        postgres = stack.enter_context(running_postgres(**postgres_settings))
         (folder / "redis").mkdir()
         redis_server = stack.enter_context(running_redis(folder / "redis"))
         yield Street(stack, Factory(folder, lambda: postgres), postgres, redis_server)
@@ -74,6 +76,7 @@ def play(fault: Fault, house: House, alice: Alice, dice: random.Random) -> Ledge
     fault.strike(house, dice)
     time.sleep(fault.lasts)
     fault.mend(house)
+    house.bury()
     time.sleep(dice.uniform(0.0, 0.3))
     load.stop()
     recover(house, alice, ledger)

@@ -1,8 +1,9 @@
 """Faults against outcomes."""
 
 import statistics
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -33,9 +34,10 @@ def problems(ledgers: Sequence[Ledger]) -> list[str]:
     return [f"{ledger.fault}: {detail}" for ledger in ledgers for detail in ledger.details]
 
 
-def show(ledgers: Sequence[Ledger], sightings: Sequence[str], seed: int) -> None:
-    """The table on the terminal, what went wrong, and whether a secret was seen."""
-    console = Console()
+def show(ledgers: Sequence[Ledger], sightings: Sequence[str], seed: int, *, to: TextIO | None = None) -> None:
+    """The table, what went wrong, and whether a secret was seen; on the terminal unless `to` is something else."""
+    # A table that is read later, from a file, has room.
+    console = Console(file=to, width=None if sys.stdout.isatty() else 170)
     shown = Table(title=f"{len(ledgers)} rounds, seed {seed}")
     found = rows(ledgers)
     for name in found[0]:
