@@ -139,10 +139,15 @@ class House:
                 self.inside.change(f"UPDATE {table} SET lease_until = ? WHERE lease_owner = ?", past, owner)  # noqa: S608
 
     def time_passes(self) -> None:
-        """A quarter of an hour: for leases of the dead, for what backs off, for outages."""
-        self.bury()
+        """A quarter of an hour: for leases, for what backs off, for outages. Only when no bot waits for an answer.
+
+        A lease that was held before every worker is seen idle is nobody's: whoever had it could not give it back.
+        """
+        held = self.leases()
         now = datetime.now(UTC)
-        if self.is_idle():
+        if self.is_idle() and not self.resource.under_way:
+            for table, owner in held:
+                self.inside.change(f"UPDATE {table} SET lease_until = ? WHERE lease_owner = ?", now - PAST, owner)  # noqa: S608
             # Only workers exchange codes and send messages: what is claimed while none has a task, a dead one left.
             for table in ("credentials_authorization", "credentials_consumerchallenge"):
                 claimed = f"UPDATE {table} SET claimed_at = ? WHERE status = 'exchanging'"  # noqa: S608
