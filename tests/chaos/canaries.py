@@ -10,8 +10,11 @@ from tests.security.messages import queue_of
 from tests.support.processes import find_program
 
 
-def sweep(house: House, alice: Alice) -> list[str]:
-    """Where a canary was seen."""
+PAGES = 400
+
+
+def sweep(house: House, alice: Alice, *, pages: int = PAGES) -> list[str]:
+    """Where a canary was seen. `pages`: how many at most Alice looks at, of all that she can reach."""
     places: dict[str, bytes | str] = dict(files(house.product.folder))
     url = house.product.env["DATABASE_URL"]
     if url.startswith("postgres"):
@@ -19,14 +22,13 @@ def sweep(house: House, alice: Alice) -> list[str]:
         places["pg_dump"] = subprocess.run([program, url], capture_output=True, timeout=300, check=True).stdout
     places |= dict(queue_of(house.product))
     places |= {f"hook {number}": body for number, body in enumerate(house.resource.hooks)}
-    at_most = 400
     home = f"{alice.url}/organizations/{house.cast.homes[0].id}/"
     seen = 0
 
     def wanted(address: str) -> bool:
         nonlocal seen
         seen += page_and_not_search(address)
-        return page_and_not_search(address) and seen < at_most
+        return page_and_not_search(address) and seen < pages
 
     places |= crawl(alice.session, [home + "credentials/", home + "activity/"], within=alice.url, wanted=wanted)
     return [f"{house.name}: {each}" for each in house.cage.sightings(places)]

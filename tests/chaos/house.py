@@ -1,6 +1,7 @@
 """A house of real processes in which the rounds take place, and what a supervisor and the passing of time do in it.
 
-`large`: PostgreSQL, Redis, two web processes, two workers, beat. `embedded`: SQLite, the broker's folder, one of each.
+`large`: PostgreSQL, Redis, two web processes, two workers, beat. `embedded`: SQLite, the broker's folder, a web process and
+a worker.
 """
 
 import json
@@ -212,7 +213,7 @@ def build(
         redis_url=redis_server.url if redis_server else "",
         env={"OUTBOUND_ALLOW": resource.allow_entry},
     )
-    stack.callback(product.stop)
+    stack.callback(pull_down, product)
     if disk is not None:
         disk.mount(Path(product.env["VAR_DIR"]) / "broker")
         stack.callback(disk.unmount)
@@ -242,7 +243,7 @@ def build(
 
 
 def start(product: Product, *, web: int, workers: int) -> None:
-    """Launch every process with a clock of its own."""
+    """Launch every process with a clock of its own. A small house has no beat: the rounds sweep."""
     product.urls = [product.url, *(f"http://127.0.0.1:{port}" for port in (free_port() for _ in range(web - 1)))]
     for number in range(1, web + 1):
         url = product.urls[number - 1]
@@ -252,8 +253,15 @@ def start(product: Product, *, web: int, workers: int) -> None:
     for number in range(1, workers + 1):
         command = [*_CELERY, "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
         add(product, f"worker.{number}", [*command, "-n", f"worker{number}@scratch"])
-    schedule = str(product.folder / "beat-schedule")
-    add(product, "beat", [*_CELERY, "beat", "--loglevel", "INFO", "--pidfile", "", "-s", schedule])
+    if workers > 1:
+        schedule = str(product.folder / "beat-schedule")
+        add(product, "beat", [*_CELERY, "beat", "--loglevel", "INFO", "--pidfile", "", "-s", schedule])
+
+
+def pull_down(product: Product) -> None:
+    """Nothing of it is needed any more."""
+    for server in product.processes.values():
+        server.kill()
 
 
 def add(product: Product, name: str, command: list[str], url: str = "") -> None:
