@@ -9,7 +9,6 @@ from tests.security.crawler import crawl, page_and_not_search
 from tests.security.messages import queue_of
 from tests.support.processes import find_program
 
-
 PAGES = 400
 
 
