@@ -1,7 +1,7 @@
 """A house of real processes in which the rounds take place, and what a supervisor and the passing of time do in it.
 
-`large`: PostgreSQL, Redis, two web processes, two workers, beat. `embedded`: SQLite, the broker's folder, a web process,
-a worker.
+`large`: PostgreSQL, Redis, two web processes, two workers, beat. `embedded`: SQLite, the broker's folder, one web
+process and one worker.
 """
 
 import json

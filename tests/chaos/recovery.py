@@ -15,6 +15,7 @@ from tests.support.processes import answers
 DEADLINE = 60.0  # seconds; in real time it is two minutes, most of which the rounds do not wait for
 LOOK_EVERY = 0.1
 SWEEP_EVERY = 0.7
+OF_CONSUMERS = "a consumer's attempt is not over"
 # What has to be nowhere before a round is over: each row says what is wrong with it.
 UNSETTLED = {
     "a token is due": "SELECT 1 FROM credentials_oauthtoken WHERE refresh_at <= CURRENT_TIMESTAMP",
@@ -22,7 +23,7 @@ UNSETTLED = {
     "a lease is held": "SELECT 1 FROM credentials_oauthtoken WHERE lease_until IS NOT NULL",
     "a consumer's lease is held": "SELECT 1 FROM credentials_consumertoken WHERE lease_until IS NOT NULL",
     "an attempt is not over": "SELECT 1 FROM credentials_tokenattempt WHERE finished_at IS NULL",
-    "a consumer's attempt is not over": "SELECT 1 FROM credentials_consumertokenattempt WHERE finished_at IS NULL",
+    OF_CONSUMERS: "SELECT 1 FROM credentials_consumertokenattempt WHERE finished_at IS NULL",
     "an exchange is not over": "SELECT 1 FROM credentials_authorization WHERE status IN ('received', 'exchanging')",
     "a provider is held to be down": "SELECT 1 FROM credentials_tokenendpoint WHERE down_since IS NOT NULL",
     "a message waits for a webhook": "SELECT 1 FROM credentials_webhookdelivery WHERE due_at IS NOT NULL",
@@ -49,12 +50,12 @@ def settle(house: House, ledger: Ledger) -> None:
     consumers = list(of_consumers(house.cast))
     while True:
         what = unsettled(house)
-        if not what:
-            # Consumers' tokens are renewed when somebody asks, and not before.
+        if not what or what == OF_CONSUMERS:
+            # Consumers' tokens are renewed, and what was left of a renewal is finished, when somebody asks.
             consumers = [ask for ask in consumers if ask.ask(house.product.url, house.resource.grants, ledger) >= 500]
-            if not consumers:
+            if not consumers and not what:
                 return
-            what = "a consumer's token cannot be had"
+            what = what or "a consumer's token cannot be had"
         ledger.waited_for[what] += 1
         if time.monotonic() > deadline:
             ledger.problem("queue", f"{what} {house.queued()}")
