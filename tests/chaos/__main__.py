@@ -7,6 +7,7 @@ import argparse
 import json
 import random
 import secrets
+import signal
 import sys
 
 import tests.conftest  # noqa: F401 - Django, in an environment of its own
@@ -20,6 +21,8 @@ def main() -> int:
     parser.add_argument("--fault", default="", help="Only faults in whose name this occurs.")
     parser.add_argument("--json", action="store_true", help="Print JSON instead of the table.")
     options = parser.parse_args()
+    # Told to end, it takes its houses down first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     dice = random.Random(seed)  # noqa: S311 - nothing secret hangs on it
     order = rounds.schedule(options.rounds, dice)

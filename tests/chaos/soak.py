@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import json
 import random
+import signal
 import sys
 import threading
 import time
@@ -132,6 +133,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0, help="For how long (20).")
     parser.add_argument("--json", action="store_true", help="Print JSON instead of the table.")
     options = parser.parse_args()
+    # Told to end, it takes its houses down first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     seconds = options.minutes * 60
     with rounds.street(**POSTGRES) as street:
         house, alice = street.house("large")
