@@ -18,7 +18,7 @@ import redis
 
 from tests.chaos import clock
 from tests.chaos.cast import Cast, invite
-from tests.chaos.disk import Disk
+from tests.chaos.disk import VARIABLE, Disk
 from tests.chaos.holders import holder, lives
 from tests.chaos.resource import Resource
 from tests.chaos.tasks import Tasks
@@ -215,7 +215,8 @@ def build(
     )
     stack.callback(pull_down, product)
     if disk is not None:
-        disk.mount(Path(product.env["VAR_DIR"]) / "broker")
+        product.env[VARIABLE] = str(Path(product.env["VAR_DIR"]) / "broker")
+        disk.mount(Path(product.env[VARIABLE]))
         stack.callback(disk.unmount)
     start(product, web=2 if large else 1, workers=2 if large else 1)
     inspector = Inspector(product)
