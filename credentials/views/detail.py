@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from credentials.models import Credential
 from credentials.services.delete import domain_usages, usages
+from credentials.services.records import tell_view
 from credentials.views.find import find_credential
 from credentials.views.granted import refresh_test_url
 from credentials.views.history import activity_of
@@ -59,6 +60,7 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         "authorize_url": view.authorize_url,
         "refresh_url": refresh_test_url(credential),
     }
+    tell_view(credential, access.actor)
     return render(request, "credentials/detail.html", context)
 
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from credentials.models import Credential
 from credentials.services import explain
+from credentials.services.records import VIEWED
 from organizations.models import AuditEntry
 
 SHOWN = 20
@@ -85,10 +86,11 @@ def activity_of(request: HttpRequest, credential: Credential) -> dict[str, objec
 
 
 def entries(credential: Credential, kind: str) -> list[AuditEntry]:
-    """The latest of a kind, newest first."""
+    """The latest of a kind, newest first. Who looked at it is in the organization's activity."""
     about = AuditEntry.objects.filter(
         chain_id=credential.organization_id, object_type="credential", object_id=str(credential.pk)
     ).order_by("-position")
+    about = about.exclude(action=VIEWED)
     if kind:
         about = AuditEntry.objects.filter(pk__in=about.values("pk")[:LOOKED_AT]).order_by("-position")
     return list(about.filter(KINDS[kind][1])[:SHOWN])

@@ -113,7 +113,7 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         authentication = room(credential.kind)
         type_label, type_icon = authentication.label, authentication.icon
         variant = authentication.variant(credential.payload)
-        authorizable = authentication.authorizable(credential.payload)
+        authorizable = authentication.authorizable(credential.payload) and credential.deactivated_at is None
         facts, warnings = facts_of(authentication, credential) if with_facts else ([], [])
     except UnknownType:
         type_label, type_icon, variant, authorizable = credential.kind, "question-circle", "", False

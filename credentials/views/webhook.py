@@ -109,11 +109,14 @@ def _webhook(request: HttpRequest, place: Place) -> HttpResponse:
             return (
                 shown_once(request, place, secret) if secret else done(request, "The webhook was saved.", place.url())
             )
+    if stored:
+        service.tell_view(place.access, stored)
     context = {
         "access": place.access,
         "place": place,
         "form": form,
         "webhook": stored,
+        "signed_twice_until": stored and service.signed_twice_until(stored),
         "log": [logged(each) for each in service.log(stored)] if stored else [],
         "test_url": place.url("webhook-test"),
         "secret_url": place.url("webhook-secret"),
@@ -142,7 +145,10 @@ def _replace_secret(request: HttpRequest, place: Place) -> HttpResponse:
     stored = place.found()
     if request.method == "POST":
         return shown_once(request, place, service.replace_secret(place.access, stored))
-    text = "Messages are signed with the new one from now on. Whoever receives them must know it first."
+    text = (
+        "Messages are signed with the new one and, for 24 hours, with the present one too: give the new one to whoever "
+        "receives them within that time."
+    )
     return show_form(
         request, place.access, ConfirmForm(), FormPage("Make a new secret?", "New secret", place.url(), text)
     )

@@ -46,6 +46,8 @@ class Resource(BaseHTTPRequestHandler):
     """What an integration calls: answers at once, and keeps connections open for those who want that."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes; the second would wait for the client's delayed acknowledgement of the first.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         body = b'{"order": "A-1001", "state": "on its way"}'

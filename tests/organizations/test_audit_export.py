@@ -83,7 +83,7 @@ def test_an_export_is_in_the_log_and_no_longer_than_it_was_then(cast, bob):
     assert json.loads(row["details"]) == {"format": "csv", "action": "activity"}
 
 
-def test_another_organization_and_a_role_that_is_too_small_export_nothing(cast, client):
+def test_promise_29_another_organization_and_a_role_that_is_too_small_export_nothing(cast, client):
     client.force_login(cast.charlie)
     assert client.get(page(cast.organization, "csv")).status_code == 404
     client.force_login(cast.vic)

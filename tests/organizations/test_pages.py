@@ -222,7 +222,7 @@ class TestServiceTokens:
     def form(self, client, url):
         return client.get(f"{url}add/").context["form"]["id"].value()
 
-    def test_a_new_token_is_shown_once_and_gone_on_reload(self, cast, client):
+    def test_promise_31_a_new_token_is_shown_once_and_gone_on_reload(self, cast, client):
         client.force_login(cast.alice)
         url = f"/organizations/{cast.organization.pk}/service-tokens/"
         data = {"id": str(self.form(client, url)), "name": "Platform", "expires": "90", "scopes": ["tokens:read"]}
