@@ -5,6 +5,11 @@ VENV := .venv
 # Processes that run tests side by side, half as many again as there are cores, because many tests wait for a server.
 # A file's tests stay together. `make test WORKERS=0` runs all in one process.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; cores = os.cpu_count() or 1; print(cores + cores // 2)')
+# Rounds of `make chaos`, and which; by chance where SEED is empty.
+ROUNDS ?= 500
+SEED ?=
+# How long `make soak` takes.
+MINUTES ?= 20
 # Requests of `make fuzz`. The same number makes the same requests.
 CASES ?= 10000
 BIN := $(VENV)/bin
@@ -20,7 +25,7 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=botaccounts.settings DEBUG=off BEHIND_PROXY
 TYPED := botaccounts credentials organizations
 TEMPLATES := templates botaccounts/sandbox/templates
 
-.PHONY: help setup run test check production bench fuzz screenshots lock clean
+.PHONY: help setup run test check production bench fuzz chaos soak screenshots lock clean
 
 help:
 	@echo "make run     start everything on this machine (HOST=127.0.0.1 PORT=8000)"
@@ -30,6 +35,8 @@ help:
 	@echo "make production  walk through the pages behind nginx with TLS, on PostgreSQL and Redis"
 	@echo "make bench   ratios of speed, taken in one run; ARGS=--json for scripts"
 	@echo "make fuzz    drive the API from its OpenAPI document; CASES=10000 requests"
+	@echo "make chaos   rounds of faults against real processes, and what came of them; ROUNDS=500 SEED=1"
+	@echo "make soak    bots, people and renewals for a while, and what every process takes of memory; MINUTES=20"
 	@echo "make screenshots  take the four pictures of the README (needs Chromium)"
 	@echo "make lock    resolve requirements*.in into requirements*.txt"
 	@echo "make clean   remove $(VENV) and caches; var/ and .env stay"
@@ -68,6 +75,12 @@ bench: setup
 
 fuzz: setup
 	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -q --timeout 0 tests/fuzz $(ARGS)
+
+chaos: setup
+	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak: setup
+	$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) $(ARGS)
 
 screenshots: setup
 	$(BIN)/python -m pytest -q tests/e2e/screenshots.py

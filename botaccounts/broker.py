@@ -26,8 +26,13 @@ class Channel(filesystem.Channel):
         # The reader takes them in the order of their names.
         name = f"{time.monotonic_ns()}_{uuid.uuid4()}"
         scratch = folder / f"{name}.part"
-        scratch.write_text(json.dumps(payload))
-        scratch.replace(folder / f"{name}.{queue}.msg")
+        try:
+            scratch.write_text(json.dumps(payload))
+            scratch.replace(folder / f"{name}.{queue}.msg")
+        except OSError:
+            # A full disk: what is left of it would take an inode for ever, and each try leaves another.
+            scratch.unlink(missing_ok=True)
+            raise
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         while True:  # until a message can be read, or Empty ends it

@@ -25,3 +25,5 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
 ]
+
+handler500 = "botaccounts.unavailable.server_error"

@@ -49,6 +49,7 @@ pytest_plugins = ["tests.support.servers", "tests.support.people", "tests.suppor
 
 # Files that wait for real servers go first, so that no process is left alone with one of them at the end.
 _LONG_FIRST = (
+    "tests/chaos/",
     "tests/engine/",
     "tests/rehearsals/test_rehearsals.py",
     "tests/security/test_canary.py",

@@ -3,6 +3,7 @@
 Each test has a queue of its own name: kombu remembers for the whole process which queues it has declared.
 """
 
+import errno
 import json
 import threading
 from collections.abc import Iterator
@@ -79,3 +80,17 @@ def test_a_reader_never_sees_half_a_message(connection: Connection, folder: Path
     finished.set()
     watcher.join()
     assert torn == []
+
+
+def test_a_message_for_which_the_disk_has_no_room_leaves_nothing_behind(
+    connection: Connection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(path: Path, text: str) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    queue = connection.SimpleQueue("crowded")
+    monkeypatch.setattr(Path, "write_text", no_room)
+    with pytest.raises(OSError, match="No space left"):
+        queue.put({"id": 1})
+    assert list((folder / "queue").iterdir()) == []

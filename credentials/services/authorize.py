@@ -157,9 +157,10 @@ def take_callback(
     wrong_server = iss_is_wrong(authorization, query.get("iss"))
     code = query.get("code", "")
     if wrong_server or error or not code:
-        why = "iss_mismatch" if wrong_server else clean(error)[:100] or "invalid_request"
+        sent = [code, query.get("state", "")]
+        why = "iss_mismatch" if wrong_server else clean(redact(error, sent))[:100] or "invalid_request"
         said = "" if wrong_server else said or ("" if error else "The answer held neither a code nor an error.")
-        said = clean(redact(said, [code, query.get("state", "")]))
+        said = clean(redact(said, sent))
         if not give_up(authorization, why, said, expected=AuthorizationStatus.STARTED):
             raise CallbackRefused(USED)
         return authorization

@@ -13,6 +13,8 @@ from credentials.models import ConsumerChallenge, ConsumerIdentityProvider, Cred
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.oauth import pkce, state
+from credentials.oauth.errors import of_provider
+from credentials.oauth.redaction import redact
 from credentials.services import activation, notices, wake
 from credentials.services.addresses import account_callback, consumer_link
 from credentials.services.authorize import PARAMETER_AT_MOST, clean
@@ -169,12 +171,15 @@ def take_callback(account_number: str, query: Mapping[str, str], *, nonce: str) 
     """Accept the identity provider's answer, once. Raises `LinkRefused`; then nothing was changed or asked."""
     challenge = running(account_number, query.get("state", ""), nonce)
     provider = ConsumerIdentityProvider.objects.filter(account=challenge.account_id).first()
-    issuer, error, code = query.get("iss"), query.get("error", ""), query.get("code", "")
+    issuer, code = query.get("iss"), query.get("code", "")
+    error, said = of_provider(query.get("error", ""), query.get("error_description", ""))
     # RFC 9207 §2.4, as an exact string.
     wrong_server = provider is None or (issuer is not None and issuer != provider.issuer)
     if wrong_server or error or not code or len(code) > PARAMETER_AT_MOST:
-        why = "iss_mismatch" if wrong_server else clean(error)[:100] or "invalid_request"
-        if not give_up(challenge, why, clean(query.get("error_description", "")), expected=ChallengeStatus.STARTED):
+        sent = [code, query.get("state", "")]
+        why = "iss_mismatch" if wrong_server else clean(redact(error, sent))[:100] or "invalid_request"
+        said = "" if wrong_server else clean(redact(said, sent))
+        if not give_up(challenge, why, said, expected=ChallengeStatus.STARTED):
             raise LinkRefused("This answer was already used.")
         return challenge
     challenge.seal("code", code)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 
 from credentials.models.clock import database_now
@@ -20,6 +21,7 @@ LEASE = timedelta(seconds=45)
 # A process that was suspended after its claim must not wake up and send when the lease may be another's.
 LAST_MOMENT_TO_SEND = LEASE.total_seconds() - CALL_SECONDS - 5
 LAST_MOMENT_TO_STORE = LEASE.total_seconds() - 5
+PAUSES = (0.1, 0.5, 1.0, 2.0)  # seconds between the tries to give a lease back
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,19 @@ def claim(token: LeasedToken) -> Lease | None:
 
 
 def release(lease: Lease) -> None:
-    """Give it back. Harmless where it has passed to somebody else."""
+    """Give it back. Harmless where it has passed to somebody else.
+
+    A database that is away (a restart, a failover) is asked again for a few seconds: a lease that stays behind keeps
+    everybody from renewing the token until it ends.
+    """
     rows = lease.model._default_manager.filter(pk=lease.token_id, lease_owner=lease.owner)
-    rows.update(lease_owner="", lease_until=None)
+    for pause in (*PAUSES, None):
+        try:
+            rows.update(lease_owner="", lease_until=None)
+        except (OperationalError, InterfaceError):
+            if pause is None or connection.in_atomic_block:
+                raise
+            time.sleep(pause)
+            connection.close_if_unusable_or_obsolete()  # it is opened anew
+        else:
+            return

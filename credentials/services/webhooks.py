@@ -15,7 +15,7 @@ from credentials.models.notice import Event
 from credentials.outbound import check_url, origin
 from credentials.services import notices
 from credentials.services.signature import new_secret
-from organizations import audit
+from organizations import audit, group_commit
 from organizations.access import Access
 from organizations.models import ServiceToken
 from organizations.policies import Action
@@ -141,14 +141,17 @@ def log(webhook: Webhook) -> list[WebhookDelivery]:
     return list(rows.order_by("-created_at", "-pk")[:LOGGED])
 
 
+def tell_view(access: Access, webhook: Webhook) -> None:
+    """Somebody is shown that there is a secret, and not the secret."""
+    group_commit.append(access.organization.pk, [entry(access, webhook, "webhook.viewed", {})])
+
+
 def record(access: Access, webhook: Webhook, action: str, details: Mapping[str, object]) -> None:
+    """Inside the caller's transaction."""
+    audit.record_many(access.organization, [entry(access, webhook, action, details)])
+
+
+def entry(access: Access, webhook: Webhook, action: str, details: Mapping[str, object]) -> audit.NewEntry:
     """Of the address the log has its host only: what follows it is often a key."""
-    audit.record(
-        access.organization,
-        access.actor,
-        action,
-        object_type="webhook",
-        object_id=str(webhook.pk),
-        object_label=f"of {webhook.service_token.name}" if webhook.service_token else "of the organization",
-        details=dict(details),
-    )
+    label = f"of {webhook.service_token.name}" if webhook.service_token else "of the organization"
+    return audit.NewEntry(access.actor, action, "webhook", str(webhook.pk), label, details=dict(details))

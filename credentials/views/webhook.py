@@ -109,6 +109,8 @@ def _webhook(request: HttpRequest, place: Place) -> HttpResponse:
             return (
                 shown_once(request, place, secret) if secret else done(request, "The webhook was saved.", place.url())
             )
+    if stored:
+        service.tell_view(place.access, stored)
     context = {
         "access": place.access,
         "place": place,

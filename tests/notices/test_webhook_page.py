@@ -49,7 +49,7 @@ def secret_in(answer: Any) -> str:
 
 
 def actions() -> list[str]:
-    rows = AuditEntry.objects.filter(object_type="webhook").order_by("position")
+    rows = AuditEntry.objects.filter(object_type="webhook").exclude(action="webhook.viewed").order_by("position")
     return list(rows.values_list("action", flat=True))
 
 

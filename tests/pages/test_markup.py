@@ -99,6 +99,6 @@ def test_what_is_optional_is_marked_and_what_is_required_has_no_star() -> None:
     assert ">Token URL</label>" in page
 
 
-@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html"])
+@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html", "503.html"])
 def test_an_error_page_asks_neither_for_a_request_nor_for_the_database(name: str) -> None:
     assert "<h1>" in render_to_string(name)

@@ -1,9 +1,11 @@
 """One process at a time may talk to the token endpoint on behalf of a credential."""
 
 import dataclasses
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection, transaction
 
 from credentials.models import Credential, OAuthToken
 from credentials.models.clock import database_now
@@ -92,3 +94,44 @@ def test_a_process_that_was_suspended_after_its_claim_does_not_send(
     monkeypatch.setattr(lease, "claim", claim_and_sleep)
     assert refresh(credential.pk, actor=Actor.worker()) is Outcome.WAIT
     assert token_server.requests == []
+
+
+class Away:
+    """A database that refuses to take a lease back, `times` times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self, execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if self.left and sql.startswith("UPDATE") and "oauthtoken" in sql:
+            self.left -= 1
+            raise OperationalError("the server is being restarted")
+        return execute(sql, *arguments)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_is_given_back_to_a_database_that_was_away_for_a_moment(
+    credential: Credential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "PAUSES", (0.001,) * 3)
+    mine = lease.claim(token_of(credential))
+    assert mine is not None
+    with connection.execute_wrapper(Away(3)):
+        lease.release(mine)
+    assert token_of(credential).lease_until is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_stays_away_or_a_transaction_that_is_broken_is_not_asked_for_ever(
+    credential: Credential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "PAUSES", (0.001,) * 3)
+    mine = lease.claim(token_of(credential))
+    assert mine is not None
+    stays_away = Away(1_000)
+    with connection.execute_wrapper(stays_away), pytest.raises(OperationalError):
+        lease.release(mine)
+    assert stays_away.left == 1_000 - 4
+    with connection.execute_wrapper(stays_away), pytest.raises(OperationalError), transaction.atomic():
+        lease.release(mine)
+    assert stays_away.left == 1_000 - 5

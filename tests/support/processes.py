@@ -82,7 +82,7 @@ class Server:
         self._is_ready = is_ready
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._log_offset = 0
+        self.log_offset = 0
 
     @property
     def pid(self) -> int:
@@ -95,8 +95,12 @@ class Server:
 
     def start(self) -> "Server":
         """Start and wait until it is ready; the tail of its log is in the error when it is not."""
+        return self.launch().wait_until_ready()
+
+    def launch(self) -> "Server":
+        """Start, and leave the waiting for later: several become ready side by side."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._log_offset = self.log.stat().st_size if self.log.exists() else 0
+        self.log_offset = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 self.command,
@@ -108,8 +112,13 @@ class Server:
                 start_new_session=True,
                 preexec_fn=die_with_parent(signal.SIGTERM),
             )
+        return self
+
+    def wait_until_ready(self) -> "Server":
+        """AssertionError with the tail of the log when it ends instead, or takes too long."""
         try:
             wait_until(self._ready_or_dead, seconds=self._seconds, what=f"{self.name} becoming ready")
+            assert self._process is not None
             assert self.is_running, f"{self.name} ended with {self._process.returncode}"
         except AssertionError as failure:
             self.kill()
@@ -125,7 +134,7 @@ class Server:
 
     def text_since_start(self) -> str:
         """What it wrote since its latest start."""
-        return self.log.read_bytes()[self._log_offset :].decode(errors="replace")
+        return self.log.read_bytes()[self.log_offset :].decode(errors="replace")
 
     def stop(self, seconds: float = 15) -> None:
         """End it politely (SIGTERM), and with SIGKILL after `seconds`."""
@@ -135,6 +144,12 @@ class Server:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
         self.kill()
+
+    def interrupt(self, number: signal.Signals, seconds: float = 15) -> None:
+        """Send it a signal that ends it, and wait for that."""
+        assert self._process is not None
+        self._signal(number)
+        self._process.wait(seconds)
 
     def kill(self) -> None:
         """SIGKILL it and all its children, at once."""
