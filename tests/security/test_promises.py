@@ -12,7 +12,7 @@ NAMED = re.compile(r"test_promise_(\d\d)_\w+")
 IN_THE_TABLE = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
-def tests() -> Iterator[tuple[str, str]]:
+def every_test() -> Iterator[tuple[str, str]]:
     """File and name of every test of the suite."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -30,14 +30,14 @@ def proofs(text: str) -> Mapping[int, list[tuple[str, str]]]:
 
 
 def test_every_promise_has_a_test_that_says_which() -> None:
-    held = {int(number) for _, name in tests() for number in NAMED.findall(name)}
+    held = {int(number) for _, name in every_test() for number in NAMED.findall(name)}
     assert held == set(PROMISES)
 
 
 def test_the_documentation_says_of_every_promise_which_test_was_seen_to_fail() -> None:
     named = proofs((ROOT / "docs/security.md").read_text())
     assert {number for number, those in named.items() if those} == set(PROMISES)
-    missing = {each for those in named.values() for each in those} - set(tests())
+    missing = {each for those in named.values() for each in those} - set(every_test())
     assert missing == set()
     # A row stands under the promise that its tests are named by.
     astray = {
