@@ -16,6 +16,7 @@ from credentials.views.find import find_credential
 from credentials.views.granted import refresh_test_url
 from credentials.views.history import activity_of
 from credentials.views.presentation import (
+    asks_again,
     missing_identity_provider,
     present,
     problem_of,
@@ -42,7 +43,8 @@ class Usage:
 def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpResponse:
     credential = find_credential(access, credential_id)
     used_by = usage_list(access, credential)
-    view = present(access, credential, used_by=len(used_by), with_facts=True)
+    is_shown = not asks_again(request, "activity")
+    view = present(access, credential, used_by=len(used_by), with_facts=is_shown)
     context = {
         "access": access,
         "credential": view,
@@ -60,7 +62,8 @@ def detail(request: HttpRequest, access: Access, credential_id: UUID) -> HttpRes
         "authorize_url": view.authorize_url,
         "refresh_url": refresh_test_url(credential),
     }
-    tell_view(credential, access.actor)
+    if is_shown:
+        tell_view(credential, access.actor)
     return render(request, "credentials/detail.html", context)
 
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from credentials.models import Webhook, WebhookDelivery
 from credentials.services import webhooks as service
+from credentials.views.presentation import asks_again
 from organizations.access import Access, in_organization
 from organizations.forms import ConfirmForm
 from organizations.models import ServiceToken
@@ -109,13 +110,15 @@ def _webhook(request: HttpRequest, place: Place) -> HttpResponse:
             return (
                 shown_once(request, place, secret) if secret else done(request, "The webhook was saved.", place.url())
             )
-    if stored:
+    is_shown = not asks_again(request, "log")
+    if stored and is_shown:
         service.tell_view(place.access, stored)
     context = {
         "access": place.access,
         "place": place,
         "form": form,
         "webhook": stored,
+        "secret_is_shown": stored and is_shown,
         "signed_twice_until": stored and service.signed_twice_until(stored),
         "log": [logged(each) for each in service.log(stored)] if stored else [],
         "test_url": place.url("webhook-test"),

@@ -117,16 +117,19 @@ def judge_grants(house: House, alice: Alice, ledger: Ledger) -> None:
 
 
 def attempts_of(house: House, grant: Grant) -> list[tuple[str, str]]:
-    """State and error of the latest requests about a grant."""
+    """State and error of the requests about a grant since the round began, in order."""
     if grant.owner.kind == "credential":
-        return house.inside.attempts(grant.owner.whose)[-3:]
+        statement = """
+            SELECT state, error FROM credentials_tokenattempt
+            WHERE token_id = ? AND started_at >= ? ORDER BY started_at"""
+        return house.inside.rows(statement, uuid.UUID(grant.owner.whose), house.began)  # type: ignore[return-value]
     account, subject = grant.owner.whose.split("-", 1)
     statement = """
         SELECT a.state, a.error FROM credentials_consumertokenattempt AS a
         JOIN credentials_consumertoken AS t ON t.id = a.token_id
         JOIN organizations_account AS o ON o.id = t.account_id
-        WHERE o.number = ? AND t.subject = ? ORDER BY a.started_at"""
-    return house.inside.rows(statement, account, subject)[-3:]  # type: ignore[return-value]
+        WHERE o.number = ? AND t.subject = ? AND a.started_at >= ? ORDER BY a.started_at"""
+    return house.inside.rows(statement, account, subject, house.began)  # type: ignore[return-value]
 
 
 def was_nobodys_to_keep(house: House, grant: Grant) -> bool:

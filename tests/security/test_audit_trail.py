@@ -186,6 +186,22 @@ def test_promise_41_a_view_of_a_secrets_existence_is_told(cast: Cast, credential
     assert (newest().action, newest().object_id) == ("webhook.viewed", str(made.pk))
 
 
+def test_promise_41_a_page_that_asks_for_itself_again_is_one_view(cast: Cast, credential: Credential) -> None:
+    """And what it is sent every few seconds says nothing of secrets, so that nobody looks without being told of."""
+    bob = window(cast.bob)
+    assert "configured" in bob.get(url("detail", credential)).content.decode()
+    for _ in range(3):
+        again = bob.get(url("detail", credential), headers={"HX-Request": "true", "HX-Trigger": "activity"})
+        assert 'id="activity"' in again.content.decode()
+        assert "configured" not in again.content.decode()
+    assert AuditEntry.objects.filter(action="credential.viewed").count() == 1
+    webhooks.save(enter(cast.alice, cast.organization.pk, Action.MANAGE_WEBHOOKS), None, "https://h.example/")
+    page = reverse("credentials:webhook", args=[cast.organization.pk])
+    for asked in ({}, {"HX-Trigger": "log"}, {"HX-Trigger": "log"}):
+        assert ("configured" in window(cast.alice).get(page, headers=asked).content.decode()) == (not asked)
+    assert AuditEntry.objects.filter(action="webhook.viewed").count() == 1
+
+
 def test_promise_41_staff_who_look_at_a_row_with_secrets_are_told_of(cast: Cast, token_endpoint: LyingServer) -> None:
     credential = authorized_credential(cast, token_endpoint)
     root = sign_in_staff(Client(), User.objects.create_superuser("root"))
