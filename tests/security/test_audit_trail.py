@@ -138,7 +138,7 @@ def test_promise_41_what_cannot_be_told_is_not_done(
     def refuse(*args: object, **details: object) -> None:
         raise RuntimeError("the log is full")
 
-    monkeypatch.setattr(chain, "append", refuse)
+    monkeypatch.setattr(chain, "append_all", refuse)
     with pytest.raises(RuntimeError):
         change(window(cast.bob), credential)
     assert repr([list(model.objects.values()) for model in (Credential, OAuthToken)]) == before
@@ -218,6 +218,6 @@ def test_promise_41_a_page_that_cannot_be_told_of_is_not_shown(
     def refuse(*args: object, **details: object) -> None:
         raise RuntimeError("the log is full")
 
-    monkeypatch.setattr(chain, "append", refuse)
+    monkeypatch.setattr(chain, "append_all", refuse)
     with pytest.raises(RuntimeError):
         window(cast.bob).get(url("detail", credential))
