@@ -1,5 +1,6 @@
 """The Celery application. A task carries ids only; the database sweep finds what a lost message left behind."""
 
+import logging
 import os
 from typing import Any
 
@@ -7,6 +8,8 @@ from celery import Celery
 from celery.signals import beat_init, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botaccounts.settings")
+
+logger = logging.getLogger(__name__)
 
 app = Celery("botaccounts")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -33,3 +36,20 @@ def refuse_to_start_when_misconfigured(**_: object) -> None:
         checks.refuse_to_start_when_misconfigured()
     except ImproperlyConfigured as reason:
         raise SystemExit(str(reason)) from None
+
+
+@worker_init.connect
+def take_up_what_a_missing_key_ended(**_: object) -> None:
+    """A key that was missing comes back with a start. Without a database the next start does it."""
+    from django.db import DatabaseError, connection
+
+    from credentials.services import revive
+
+    try:
+        revived = revive.with_the_keys_that_are_back()
+    except DatabaseError:
+        return
+    finally:
+        connection.close()
+    if revived:
+        logger.info("Tokens that are renewed again because the key of their secrets is back: %s", revived)

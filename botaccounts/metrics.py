@@ -64,6 +64,15 @@ class Collector:
             gsum_value=found.total_seconds,
         )
         yield gauge(
+            "botaccounts_token_endpoints_down", "Token endpoints that are taken to be down.", found.endpoints_down
+        )
+        down = GaugeMetricFamily(
+            "botaccounts_provider_down", "Whether a token endpoint of the host is taken to be down.", labels=["host"]
+        )
+        for host, is_down in sorted(found.down.items()):
+            down.add_metric([host], is_down)
+        yield down
+        yield gauge(
             "botaccounts_audit_lag_seconds", "How far the audit log is behind the newest token.", found.audit_lag
         )
 

@@ -1,7 +1,7 @@
 """What an error report may say: the exception's type, message and place, and nothing that anybody sent.
 
 And what a line of the log may not: Django names the path of every request that it refuses, and the path of a consumer's
-link is the link.
+link or of an invitation is the link.
 """
 
 import logging
@@ -35,9 +35,9 @@ class SilentReporterFilter(SafeExceptionReporterFilter):
 
 
 class WithoutLinks(logging.Filter):
-    """Takes the handle out of the path of a consumer's link, and lets every record pass."""
+    """Takes what is secret out of the path of a link that lets somebody in, and lets every record pass."""
 
-    LINK = re.compile(r"(/consumer/)[A-Za-z0-9_-]{20,}")
+    LINK = re.compile(r"(/consumer/|/accounts/invitation/[^/\s]+/)[A-Za-z0-9_-]{20,}")
 
     def filter(self, record: logging.LogRecord) -> bool:
         said = record.getMessage()

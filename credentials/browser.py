@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Credential
-from credentials.services import authorize
+from credentials.services import activation, authorize
 from organizations.access import Access
 from organizations.pages import go_to
 
@@ -34,6 +34,9 @@ def begin_authorization(request: HttpRequest, access: Access, credential: Creden
         started = authorize.start(access, credential, nonce=nonce)
     except Unsealable:
         messages.error(request, "The stored secrets cannot be opened. Choose Edit and enter them again.")
+        return go_to(request, reverse("credentials:detail", args=[access.organization.pk, credential.pk]))
+    except activation.Deactivated as refusal:
+        messages.error(request, str(refusal))
         return go_to(request, reverse("credentials:detail", args=[access.organization.pk, credential.pk]))
     except authorize.ChangedMeanwhile:
         messages.error(request, "Somebody has changed this credential meanwhile. Look at it and click Authorize again.")

@@ -25,15 +25,17 @@ def activity(request: HttpRequest, access: Access) -> HttpResponse:
     """Who did what, newest first; the filter and the place are in the address."""
     chosen = ActivityFilter(request.GET.dict(), access.organization)
     entries = log.newest_first(access.organization, chosen.criteria, before=chosen.chosen_before, limit=PAGE_SIZE + 1)
-    shown = entries[:PAGE_SIZE]
+    shown, more = entries[:PAGE_SIZE], len(entries) > PAGE_SIZE
     context = {
         "access": access,
         "form": chosen,
         "is_filtered": bool(chosen.kept),
         "query": urlencode(chosen.kept),
-        "entries": shown,
-        "older": urlencode({**chosen.kept, "before": shown[-1].position}) if len(entries) > PAGE_SIZE else "",
-        "newest": "?" + urlencode(chosen.kept) if chosen.chosen_before else "",
+        "page": {
+            "rows": shown,
+            "next_url": f"?{urlencode({**chosen.kept, 'before': shown[-1].position})}" if more else "",
+            "previous_url": f"{request.path}?{urlencode(chosen.kept)}" if chosen.chosen_before else "",
+        },
     }
     return render(request, "organizations/activity.html", context)
 

@@ -15,7 +15,7 @@ chain until the commit, and everything that writes to the same chain waits for i
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from organizations.chain import entry_hash
 from organizations.entries import Actor, NewEntry, cleaned
 from organizations.models import SYSTEM_CHAIN, AuditChain, AuditEntry, Organization
 
-__all__ = ["Actor", "NewEntry", "entry_hash", "record", "record_many", "recorded", "verify"]
+__all__ = ["Actor", "NewEntry", "entry_hash", "record", "record_all", "record_many", "recorded", "verify"]
 
 BATCH = 1000
 
@@ -53,10 +53,19 @@ def record(
 
 def record_many(organization: Organization | None, entries: Sequence[NewEntry]) -> list[AuditEntry]:
     """Append several entries to one chain under one lock, in the order given."""
+    return record_all({chain_of(organization): entries})
+
+
+def record_all(told: Mapping[uuid.UUID, Sequence[NewEntry]]) -> list[AuditEntry]:
+    """Append to several chains (`chain_of`) at once, to each in the order given."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("An audit entry is written inside the transaction of its change.")
-    fit = [cleaned(entry) for entry in entries]
-    return chain.append(chain.locked_head(chain_of(organization)), fit) if fit else []
+    fit = {chain_id: [cleaned(entry) for entry in entries] for chain_id, entries in told.items() if entries}
+    if not fit:
+        return []
+    heads = chain.locked_heads(fit)
+    rows = chain.append_all([(heads[chain_id], entries) for chain_id, entries in fit.items()])
+    return [AuditEntry(**row) for row in rows]
 
 
 def chain_of(organization: Organization | None) -> uuid.UUID:

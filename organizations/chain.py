@@ -1,17 +1,18 @@
-"""A hash chain in the database: its head, which is locked for every append, and the rows behind it.
+"""Hash chains in the database: their heads, which are locked for every append, and the rows behind them.
 
-Plain SQL, because every use of a credential waits for this: the statements are the same on PostgreSQL and SQLite.
+Plain SQL, because every use of a credential waits for this. PostgreSQL is told of all rows and heads in one statement,
+whose text is always the same, so that it plans it once a connection.
 """
 
 import functools
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Sequence
-from datetime import UTC
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 
 from organizations import prepared
@@ -22,114 +23,143 @@ ROWS_AT_ONCE = 60  # 15 columns each: SQLite may be built to take 999 parameters
 
 
 @functools.cache
-def _columns() -> tuple[str, ...]:
-    return tuple(field.attname for field in AuditEntry._meta.local_concrete_fields if not field.primary_key)
+def _fields() -> "tuple[models.Field[Any, Any], ...]":
+    return tuple(field for field in AuditEntry._meta.local_concrete_fields if not field.primary_key)
 
 
 def locked_head(chain_id: uuid.UUID) -> AuditChain:
     """The head of a chain, locked until the transaction ends; a new one where there is none yet."""
-    chain = _lock(chain_id)
-    if chain is None:
+    return locked_heads([chain_id])[chain_id]
+
+
+def locked_heads(chain_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, AuditChain]:
+    """Several heads, locked in one order: whoever holds some never waits for somebody who waits for one of them."""
+    heads = _lock(chain_ids)
+    if missing := sorted(set(chain_ids) - set(heads)):
         # Two first entries at once: the second waits here for the first one's commit, and then finds its row.
-        AuditChain.objects.bulk_create([AuditChain(id=chain_id)], ignore_conflicts=True)
-        chain = _lock(chain_id)
-    assert chain is not None  # noqa: S101
-    return chain
+        AuditChain.objects.bulk_create([AuditChain(id=each) for each in missing], ignore_conflicts=True)
+        heads = _lock(chain_ids)
+    return heads
 
 
-def _lock(chain_id: uuid.UUID) -> AuditChain | None:
-    statement = f"SELECT position, head FROM {AuditChain._meta.db_table} WHERE id = %s"  # noqa: S608
+def _lock(chain_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, AuditChain]:
+    stored = [_as_stored(each) for each in chain_ids]
+    statement = f"SELECT id, position, head FROM {AuditChain._meta.db_table} WHERE id "  # noqa: S608
+    statement += "= %s" if len(stored) == 1 else f"IN ({', '.join(['%s'] * len(stored))}) ORDER BY id"
     if connection.features.has_select_for_update:
         statement += " FOR UPDATE"
     with prepared.cursor() as cursor:
-        cursor.execute(statement, [_as_stored(chain_id)])
-        found = cursor.fetchone()
-    return None if found is None else AuditChain(id=chain_id, position=found[0], head=found[1])
+        cursor.execute(statement, stored)
+        found = cursor.fetchall()
+    heads = (AuditChain(id=uuid.UUID(str(key)), position=position, head=head) for key, position, head in found)
+    return {head.pk: head for head in heads}
 
 
-def append(chain: AuditChain, entries: Sequence[NewEntry]) -> list[AuditEntry]:
+# An entry as its columns, by name.
+Row = dict[str, Any]
+
+
+def append(chain: AuditChain, entries: Sequence[NewEntry]) -> list[Row]:
     """Append cleaned entries behind a locked head, which moves on."""
+    return append_all([(chain, entries)])
+
+
+def append_all(appended: Sequence[tuple[AuditChain, Sequence[NewEntry]]]) -> list[Row]:
+    """Append cleaned entries behind several locked heads, which move on."""
     now = timezone.now()
-    rows = []
-    for new in entries:
-        row = AuditEntry(
-            chain_id=chain.pk,
-            position=chain.position + 1,
-            at=now,
-            actor_kind=new.actor.kind,
-            actor_id=new.actor.id,
-            actor_label=new.actor.label,
-            action=new.action,
-            object_type=new.object_type,
-            object_id=new.object_id,
-            object_label=new.object_label,
-            outcome=new.outcome,
-            details=new.details,
-            previous_hash=chain.head,
-        )
-        row.hash = entry_hash(row)
-        chain.position, chain.head = row.position, row.hash
-        rows.append(row)
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        _write(chain, rows[start : start + ROWS_AT_ONCE])
-    return rows
+    rows = [_behind(chain, new, now) for chain, entries in appended for new in entries]
+    heads = [chain for chain, _ in appended]
+    numbers = _write_at_once(heads, rows) if connection.vendor == "postgresql" else _write(heads, rows)
+    return [{"id": number, **row} for row, number in zip(rows, numbers, strict=True)]
 
 
-def _write(chain: AuditChain, rows: Sequence[AuditEntry]) -> None:
-    """The rows, and the head that stands behind the last of them; on PostgreSQL in one statement."""
-    columns = _columns()
-    one = f"({', '.join(['%s'] * len(columns))})"
-    insert = (
-        f"INSERT INTO {AuditEntry._meta.db_table} ({', '.join(columns)}) VALUES "  # noqa: S608
-        f"{', '.join([one] * len(rows))} RETURNING id"
-    )
-    inserted = [value for row in rows for value in _values(row, columns)]
-    update = f"UPDATE {AuditChain._meta.db_table} SET position = %s, head = %s WHERE id = %s"  # noqa: S608
-    updated = [rows[-1].position, rows[-1].hash, _as_stored(chain.pk)]
+def _behind(chain: AuditChain, new: NewEntry, now: datetime) -> Row:
+    row: Row = {
+        "chain_id": chain.pk,
+        "position": chain.position + 1,
+        "at": now,
+        "actor_kind": new.actor.kind,
+        "actor_id": new.actor.id,
+        "actor_label": new.actor.label,
+        "action": new.action,
+        "object_type": new.object_type,
+        "object_id": new.object_id,
+        "object_label": new.object_label,
+        "outcome": new.outcome,
+        "details": new.details,
+        "previous_hash": chain.head,
+    }
+    chain.position, chain.head = row["position"], _hash(row)
+    row["hash"] = chain.head
+    return row
+
+
+def _write_at_once(heads: Sequence[AuditChain], rows: Sequence[Row]) -> list[int]:
+    """The heads and the rows in one statement, each as one parameter of JSON."""
+    moved = [{"id": str(each.pk), "position": each.position, "head": each.head} for each in heads]
+    written = [{**row, "chain_id": str(row["chain_id"]), "at": row["at"].isoformat()} for row in rows]
     with prepared.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(f"WITH moved AS ({update}) {insert}", [*updated, *inserted])
-        else:
-            cursor.execute(update, updated)
-            cursor.execute(insert, inserted)
-        numbers = cursor.fetchall()
-    for row, (number,) in zip(rows, numbers, strict=True):
-        row.pk = number
+        cursor.execute(_statement(), [json.dumps(moved), json.dumps(written)])
+        return [number for (number,) in cursor.fetchall()]
 
 
-def _values(row: AuditEntry, columns: Sequence[str]) -> Iterator[Any]:
-    for name in columns:
-        value = getattr(row, name)
-        match name:
-            case "chain_id":
-                yield _as_stored(value)
-            case "at":
-                yield connection.ops.adapt_datetimefield_value(value)
-            case "details":
-                yield connection.ops.adapt_json_value(value, None)
-            case _:
-                yield value
+@functools.cache
+def _statement() -> str:
+    columns = ", ".join(str(field.column) for field in _fields())
+    typed = ", ".join(f"{field.column} {_type_of(field)}" for field in _fields())
+    return (
+        f"WITH moved AS (UPDATE {AuditChain._meta.db_table} AS chain SET position = new.position, head = new.head "  # noqa: S608
+        "FROM json_to_recordset(%s::json) AS new(id uuid, position bigint, head text) WHERE chain.id = new.id) "
+        f"INSERT INTO {AuditEntry._meta.db_table} ({columns}) "
+        f"SELECT {columns} FROM json_to_recordset(%s::json) AS written({typed}) RETURNING id"
+    )
 
 
-def _as_stored(identity: uuid.UUID) -> object:
+def _type_of(field: "models.Field[Any, Any]") -> str:
+    """As PostgreSQL names it. Texts without their length: one that is too long must be refused, not cut."""
+    return "text" if isinstance(field, models.CharField) else str(field.db_type(connection))
+
+
+def _write(heads: Sequence[AuditChain], rows: Sequence[Row]) -> list[int]:
+    fields, numbers = _fields(), []
+    one = f"({', '.join(['%s'] * len(fields))})"
+    columns = ", ".join(str(field.column) for field in fields)
+    with connection.cursor() as cursor:
+        moved = [(head.position, head.head, _as_stored(head.pk)) for head in heads]
+        cursor.executemany(
+            f"UPDATE {AuditChain._meta.db_table} SET position = %s, head = %s WHERE id = %s",  # noqa: S608
+            moved,
+        )
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            statement = (
+                f"INSERT INTO {AuditEntry._meta.db_table} ({columns}) VALUES {', '.join([one] * len(some))} "  # noqa: S608
+                "RETURNING id"
+            )
+            values = [field.get_db_prep_save(row[field.attname], connection) for row in some for field in fields]
+            cursor.execute(statement, values)
+            numbers += [number for (number,) in cursor.fetchall()]
+    return numbers
+
+
+def _as_stored(identity: uuid.UUID) -> Any:
     return identity if connection.features.has_native_uuid_field else identity.hex
 
 
 def entry_hash(entry: AuditEntry) -> str:
     """The hash that `entry` should have, from its fields as they are."""
-    fields = [
-        str(entry.chain_id),
-        entry.position,
-        entry.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        entry.actor_kind,
-        entry.actor_id,
-        entry.actor_label,
-        entry.action,
-        entry.object_type,
-        entry.object_id,
-        entry.object_label,
-        entry.outcome,
-        plain(entry.details),
-    ]
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(f"{entry.previous_hash}\n{text}".encode()).hexdigest()
+    return _hash({**vars(entry), "details": plain(entry.details)})
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_HASHED = (
+    *("actor_kind", "actor_id", "actor_label", "action", "object_type", "object_id", "object_label", "outcome"),
+    "details",
+)
+
+
+def _hash(row: Row) -> str:
+    """As the docstring of `organizations.audit` says it."""
+    at = row["at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    text = _encode([str(row["chain_id"]), row["position"], at, *(row[name] for name in _HASHED)])
+    return hashlib.sha256(f"{row['previous_hash']}\n{text}".encode()).hexdigest()

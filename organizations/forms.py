@@ -94,13 +94,21 @@ class ActivityFilter(forms.Form):
         ("", "Everything"),
         ("access", "Refused access"),
         ("activity", "Exports of this log"),
+        ("authorization", "Authorizations"),
         ("bot", "Bots"),
+        ("consumer", "Consumers"),
+        ("challenge", "Consumers' sign-ins"),
         ("credential", "Credentials"),
+        ("domain", "Domains"),
+        ("identity_provider", "Identity provider"),
         ("integration", "Integrations"),
         ("member", "Members"),
+        ("notice", "Notices"),
         ("organization", "The organization"),
+        ("provider", "Providers that are down"),
         ("service_token", "Service tokens"),
         ("token", "Tokens"),
+        ("webhook", "Webhooks"),
     ]
 
     FILTERS = ("action", "actor", "since", "until")

@@ -14,7 +14,10 @@ from django.db import connection
 
 @contextmanager
 def cursor() -> Iterator[Any]:
-    """A cursor with `execute`, `fetchone` and `fetchall`; its errors are Django's."""
+    """A cursor with `execute`, `fetchone` and `fetchall`; its errors are Django's.
+
+    `OperationalError` also where a kept plan has to be forgotten: whoever asks again gets another connection.
+    """
     if connection.vendor != "postgresql":
         with connection.cursor() as djangos:
             yield djangos
@@ -22,5 +25,11 @@ def cursor() -> Iterator[Any]:
     import psycopg  # not installed where the database is SQLite
 
     connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as bound_in_the_server:
-        yield bound_in_the_server
+    with connection.wrap_database_errors:
+        try:
+            with psycopg.Cursor(connection.connection) as bound_in_the_server:
+                yield bound_in_the_server
+        except psycopg.errors.FeatureNotSupported:
+            # The type of a column was changed beneath a kept plan, which this connection would try for ever.
+            connection.connection.close()
+            raise psycopg.OperationalError("The plan of a statement does not fit the table any more.") from None

@@ -73,7 +73,7 @@ def address(model: type[Model], page: str, *args: object) -> str:
 
 
 @pytest.mark.parametrize("model", EVERYTHING)
-def test_staff_find_and_inspect_a_row_and_see_no_secret(
+def test_promise_25_staff_find_and_inspect_a_row_and_see_no_secret(
     staff: Client, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
     row = rows[model]
@@ -135,7 +135,7 @@ def test_a_member_who_is_no_staff_does_not_come_in(
     assert client.get(address(model, "changelist")).status_code == 302
 
 
-def test_no_admin_page_names_a_sealed_field() -> None:
+def test_promise_25_no_admin_page_names_a_sealed_field() -> None:
     for model, field in sealed_fields():
         page = admin.site._registry.get(model)
         assert page is not None, model
@@ -185,6 +185,17 @@ def test_what_cannot_be_is_refused_in_the_admin_as_well(
     staff: Client, rows: dict[type[Model], Model], changes: dict[str, str]
 ) -> None:
     staff.post(address(ApiIntegration, "add"), form(Bot.objects.get(), **changes))
+    assert ApiIntegration.objects.count() == 1
+
+
+@pytest.mark.parametrize("field", ["headers", "parameters"])
+@pytest.mark.parametrize("text", ["[" * 100_000, '[["a", ' + "9" * 5000 + "]]"], ids=["nested", "digits"])
+def test_promise_35_json_without_end_is_an_error_of_the_admins_form(
+    staff: Client, rows: dict[type[Model], Model], field: str, text: str
+) -> None:
+    answer = staff.post(address(ApiIntegration, "add"), form(Bot.objects.get(), **{field: text}))
+    assert answer.status_code == 200
+    assert field in answer.context["adminform"].form.errors
     assert ApiIntegration.objects.count() == 1
 
 

@@ -46,7 +46,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "credentials.checks": ("credentials.models", "credentials.crypto", "credentials.outbound"),
     "credentials.apps": ("credentials.checks", "credentials.services"),
     "credentials.templatetags": (),
-    "credentials.migrations": ("credentials.crypto", "credentials.models"),
+    "credentials.migrations": ("credentials.crypto", "credentials.models", "organizations.online_index"),
     "credentials.__init__": (),
     "organizations": ("organizations",),
     "botaccounts": PACKAGES,

@@ -95,7 +95,7 @@ def test_a_missing_or_short_secret_key_is_an_error(settings: Settings, length: i
         (True, "http://[half", ["credentials.E003"]),
     ],
 )
-def test_debugging_is_for_this_machine_only(
+def test_promise_23_debugging_is_for_this_machine_only(
     settings: Settings, debug: bool, public_url: str, expected: list[str]
 ) -> None:
     settings.DEBUG, settings.PUBLIC_URL = debug, public_url
@@ -164,7 +164,7 @@ def test_what_is_remembered_of_a_key_is_not_the_key() -> None:
 
 
 @pytest.mark.usefixtures("known_keys")
-def test_another_key_under_a_known_id_refuses_the_start_and_writes_nothing(settings: Settings) -> None:
+def test_promise_28_another_key_under_a_known_id_refuses_the_start_and_writes_nothing(settings: Settings) -> None:
     before = list(KeyCheck.objects.order_by("key_id").values())
     settings.CREDENTIAL_KEYS = f"{new_key('brand-new')},{new_key('test-a')}"
     with pytest.raises(ImproperlyConfigured, match="E006") as caught:
@@ -225,7 +225,7 @@ def test_a_lost_key_warns_with_its_name_and_how_much_it_sealed(
     assert "W001" in caplog.text
 
 
-def test_after_a_lost_key_secrets_can_be_listed_replaced_and_deleted(cast: Cast, settings: Settings) -> None:
+def test_promise_28_after_a_lost_key_secrets_can_be_listed_replaced_and_deleted(cast: Cast, settings: Settings) -> None:
     for name in ("Kept", "Replaced", "Deleted"):
         sealed_credential(cast.organization, name)
     settings.CREDENTIAL_KEYS = new_key("newer")
@@ -356,7 +356,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     [("", "E001"), ("first:malformed", "E001"), ("ANOTHER", "E006")],
     ids=["missing", "malformed", "wrong"],
 )
-def test_no_process_starts_with_a_missing_malformed_or_wrong_key(
+def test_promise_28_no_process_starts_with_a_missing_malformed_or_wrong_key(
     installation: Installation, process: list[str], keys: str, said: str
 ) -> None:
     before = installation.content()

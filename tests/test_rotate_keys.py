@@ -91,7 +91,7 @@ def add_primary(settings: Settings) -> Callable[[str], str]:
     return add
 
 
-def test_every_sealed_column_moves_to_the_new_key_and_the_old_one_can_go(
+def test_promise_27_every_sealed_column_moves_to_the_new_key_and_the_old_one_can_go(
     cast: Cast, add_primary: Callable[[str], str], settings: Settings
 ) -> None:
     (credential,) = make(cast.organization, 1)
@@ -151,7 +151,7 @@ def test_only_the_sealed_column_of_a_row_is_written(cast: Cast, add_primary: Cal
 
 
 @pytest.mark.parametrize("writer_key", ["new", "old"])
-def test_a_secret_written_at_the_same_moment_is_never_lost(
+def test_promise_27_a_secret_written_at_the_same_moment_is_never_lost(
     cast: Cast, add_primary: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, writer_key: str
 ) -> None:
     (credential,) = make(cast.organization, 1)
@@ -233,7 +233,7 @@ def test_a_run_stopped_by_hand_keeps_what_it_did_and_the_next_one_finishes(
     assert keys_in_use() == {"newer"}
 
 
-def test_a_run_killed_half_way_is_finished_by_running_again(product: Callable[..., Product]) -> None:
+def test_promise_27_a_run_killed_half_way_is_finished_by_running_again(product: Callable[..., Product]) -> None:
     installation = product(web=0, workers=0)
     new_keys = f"{new_credential_keys('newer')},{installation.env['CREDENTIAL_KEYS']}"
 

@@ -56,7 +56,7 @@ def test_a_token_about_to_end_counts_as_ended(credential: Credential) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_that_ask_at_once_one_renews_and_all_get_the_new_token(
+def test_promise_14_of_many_that_ask_at_once_one_renews_and_all_get_the_new_token(
     credential: Credential, token_server: LyingServer
 ) -> None:
     make_ended(credential)

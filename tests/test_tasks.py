@@ -49,7 +49,7 @@ def test_the_sweep_that_beat_sends_is_a_task_that_workers_know() -> None:
     assert entry["schedule"] == 30.0
 
 
-def test_a_message_holds_an_id_and_nothing_else() -> None:
+def test_promise_24_a_message_holds_an_id_and_nothing_else() -> None:
     row_id = uuid.uuid4()
     with Connection("memory://") as connection:
         current_app.send_task(
@@ -63,7 +63,7 @@ def test_a_message_holds_an_id_and_nothing_else() -> None:
     assert (arguments, named) == ([str(row_id)], {})
 
 
-def test_workers_take_json_only_and_keep_no_results() -> None:
+def test_promise_24_workers_take_json_only_and_keep_no_results() -> None:
     assert list(app.conf.accept_content) == ["json"]
     assert app.conf.task_serializer == "json"
     assert app.conf.task_ignore_result is True
@@ -119,7 +119,9 @@ def due(cast: Cast, token_server: LyingServer) -> Credential:
 
 
 @pytest.mark.django_db
-def test_a_message_that_comes_twice_calls_the_provider_once(due: Credential, token_server: LyingServer) -> None:
+def test_promise_18_a_message_that_comes_twice_calls_the_provider_once(
+    due: Credential, token_server: LyingServer
+) -> None:
     for _ in range(2):
         tasks.refresh_token(str(due.pk))
     assert len(token_server.requests) == 1
@@ -127,7 +129,9 @@ def test_a_message_that_comes_twice_calls_the_provider_once(due: Credential, tok
 
 
 @pytest.mark.django_db
-def test_a_message_that_comes_after_its_work_was_done_calls_nobody(due: Credential, token_server: LyingServer) -> None:
+def test_promise_18_a_message_that_comes_after_its_work_was_done_calls_nobody(
+    due: Credential, token_server: LyingServer
+) -> None:
     refresh.refresh(due.pk, actor=refresh.Actor.worker())
     tasks.refresh_token(str(due.pk))
     assert sweep.find() == sweep.Work([], [], [])

@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Model
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 
 from credentials.admin.unsealed import UnsealedAdmin
@@ -119,6 +120,22 @@ class DraftAdmin(UnsealedAdmin):
     search_fields = ["=id", "organization__name", "=organization__id", "owner__username"]
 
 
+class BoundedJSONField(forms.JSONField):
+    """What is nested without end, or holds a number of thousands of digits, is an error of the form and no failure."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError):
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            return super().bound_data(data, initial)
+        except (RecursionError, ValueError):
+            return InvalidJSONInput(data)
+
+
 class IntegrationAdminForm(forms.ModelForm):
     """Headers and parameters are JSON: a list of pairs."""
 
@@ -135,6 +152,7 @@ class IntegrationAdminForm(forms.ModelForm):
             "parameters",
             "body",
         )
+        field_classes = {"headers": BoundedJSONField, "parameters": BoundedJSONField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

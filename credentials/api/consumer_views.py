@@ -64,8 +64,8 @@ def create_challenge(request: HttpRequest, credential_id: UUID, body: ChallengeR
     """A link that the bot sends to the consumer, for one conversation and one use. It lives for 30 minutes.
 
     Ask for its status until it is `succeeded`; then tokens and calls that name the conversation act for whoever signed
-    in. 409 `no_identity_provider`, `not_configured`: an administrator has to see to it. 422 `no_challenge`: credentials
-    of this type are not authenticated by a link.
+    in. 409 `no_identity_provider`, `not_configured`: an administrator has to see to it; `needs_authorization`: the
+    credential was deactivated. 422 `no_challenge`: credentials of this type are not authenticated by a link.
     """
     sent = challenges.create(
         find_credential(request, credential_id),

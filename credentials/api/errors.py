@@ -15,6 +15,7 @@ from credentials.oauth.errors import OAuthFailure
 from credentials.oauth.id_token import InvalidIdToken
 from credentials.runtime import ConsumerNotAuthenticated, NeedsAuthorization, Unavailable
 from credentials.services import explain
+from credentials.services.activation import Deactivated
 from credentials.services.challenges import NoChallenge, NotConfigured, WrongConfirmation
 from credentials.services.consumers import WrongHandOver
 from credentials.services.domains import NoCredential
@@ -70,6 +71,8 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
             return answer(HTTPStatus.CONFLICT, "needs_authorization", sentence(str(error)))
         case ConsumerNotAuthenticated():
             return answer(HTTPStatus.CONFLICT, "consumer_not_authenticated", sentence(str(error)))
+        case Deactivated():
+            return answer(HTTPStatus.CONFLICT, "needs_authorization", str(error))
         case NotConfigured():
             return answer(HTTPStatus.CONFLICT, "not_configured", sentence(str(error)))
         case NoChallenge():

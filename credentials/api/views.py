@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query
 from ninja.openapi.schema import OpenAPISchema
 
@@ -67,6 +68,7 @@ api = Api(
 )
 
 
+_encode = DjangoJSONEncoder().encode
 _MAY_READ_TOKENS = ServiceTokenAuthentication(Scope.TOKENS_READ, with_credential=True)
 
 
@@ -146,14 +148,13 @@ def token(request: HttpRequest, credential_id: UUID, body: TokenRequest | None =
     actor = Actor.for_service_token(found.service_token)
     handed_out = hand_out_token(found.credential, actor=actor, on_behalf=on_behalf(body), presented=found)
     # Not through the schema: this answer is asked for most.
-    return JsonResponse(
-        {
-            "access_token": handed_out.token.access_token,
-            "token_type": handed_out.token.token_type,
-            "expires_at": handed_out.expires_at,
-            "scope": handed_out.token.scope,
-        }
-    )
+    answer = {
+        "access_token": handed_out.token.access_token,
+        "token_type": handed_out.token.token_type,
+        "expires_at": handed_out.expires_at,
+        "scope": handed_out.token.scope,
+    }
+    return HttpResponse(_encode(answer), content_type="application/json")
 
 
 def token_without_body(request: HttpRequest, credential_id: UUID) -> HttpResponse:

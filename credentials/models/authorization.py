@@ -29,6 +29,8 @@ OPEN = (
     AuthorizationStatus.EXCHANGING,
     AuthorizationStatus.ASKING,
 )
+# What the next authorization is compared with is the account of a former one. These tell of none.
+TELLS_NO_ACCOUNT = ~models.Q(status="succeeded") | models.Q(account_subject="")
 
 
 class Authorization(SealedModel):
@@ -77,6 +79,11 @@ class Authorization(SealedModel):
                 condition=models.Q(status__in=["started", "received", "exchanging", "asking"]),
             ),
             models.Index(fields=["credential", "created_at"], name="authorization_of_cred"),
+            models.Index(
+                fields=["finished_at"],
+                name="authorization_ended",
+                condition=models.Q(finished_at__isnull=False) & TELLS_NO_ACCOUNT,
+            ),
         ]
 
     def __str__(self) -> str:

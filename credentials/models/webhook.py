@@ -12,7 +12,8 @@ class Webhook(SealedModel):
     """An address and the secret that its messages are signed with: of an organization, or of one service token.
 
     Messages to one address go out one after another: who has the claim sends. `blocked_until` is set while the address
-    fails altogether, and `failures` counts how often it has since it last answered.
+    fails altogether, and `failures` counts how often it has since it last answered. Until `previous_until` messages
+    are signed with the `previous_secret`, too, so that whoever receives them has time to take the new one.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -22,6 +23,8 @@ class Webhook(SealedModel):
     )
     url = models.TextField()
     secret = EncryptedField()
+    previous_secret = EncryptedField(db_default="")
+    previous_until = models.DateTimeField(null=True)
     claimed_until = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)

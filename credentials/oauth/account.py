@@ -7,6 +7,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter
 
+from credentials.oauth.document import json_object
 from credentials.oauth.id_token import MAX_SUBJECT
 
 MAX_NAME = 255
@@ -45,7 +46,6 @@ def ask_userinfo(url: str, access_token: str, *, transport: BaseAdapter, seconds
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
         try:
             answer = session.get(url, timeout=seconds, allow_redirects=False, headers=headers)
-            document = answer.json() if answer.status_code == requests.codes.ok else None
-        except (requests.RequestException, ValueError, RecursionError):
+        except requests.RequestException:
             return None
-    return document if isinstance(document, dict) else None
+    return json_object(answer)

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from requests.adapters import BaseAdapter
 
+from credentials.oauth.document import json_object
+
 MAX_REQUESTS = 4
 # The last words of an authorization endpoint's path in the servers that people run: what stands before them is the
 # issuer (/realms/NAME/protocol/openid-connect/auth, /oauth2/NAME/v1/authorize, /adfs/oauth2/authorize, …).
@@ -49,10 +51,9 @@ def discover(auth_url: str, *, transport: BaseAdapter, budget: float) -> Metadat
                 answer = session.get(
                     address, timeout=left, allow_redirects=False, headers={"Accept": "application/json"}
                 )
-                document = answer.json() if answer.status_code == 200 else None
-            except (requests.RequestException, ValueError, RecursionError):
+            except requests.RequestException:
                 continue
-            found = _believed(document, issuer, auth_url)
+            found = _believed(json_object(answer), issuer, auth_url)
             if found:
                 return found
     return None
@@ -84,8 +85,8 @@ def candidates(auth_url: str) -> list[tuple[str, str]]:
     return found[:MAX_REQUESTS]
 
 
-def _believed(document: Any, issuer: str, auth_url: str) -> Metadata | None:
-    if not isinstance(document, dict):
+def _believed(document: dict[str, Any] | None, issuer: str, auth_url: str) -> Metadata | None:
+    if document is None:
         return None
     stated = _address(document.get("issuer"))
     endpoint = _address(document.get("authorization_endpoint"))

@@ -24,6 +24,7 @@ _OURS = frozenset(
     | {"deactivated", "http_error", "interrupted", "invalid_id_token", "provider_down", "superseded"}
     | {"iss_mismatch", "keys_unavailable", "malformed_answer", "network", "no_refresh_token", "not_authorized"}
     | {"not_finished", "redirect", "refused", "secrets_unreadable", "timeout", "tls", "too_large", "too_many_requests"}
+    | {"expired", "subject_unknown", "wrong_confirmation", "wrong_subject"}
 )
 
 

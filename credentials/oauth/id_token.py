@@ -92,14 +92,15 @@ def keys_from_jwks(text: str) -> Keys:
         if not isinstance(entry, dict) or entry.get("use", "sig") != "sig" or entry.get("kty") not in ("RSA", "EC"):
             continue
         try:
-            found.append(JWK(**{name: value for name, value in entry.items() if name not in _PRIVATE_PARTS}))
+            found.append(JWK(**{name: value for name, value in entry.items() if name in _PUBLIC_PARTS}))
         except (JWException, ValueError, TypeError):
             continue
     return _usable(found)
 
 
-# A provider that publishes its private key by mistake: we want none of it.
-_PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "x5u", "x5c"})
+# These alone are taken: a provider may publish its private key by mistake, and by other members the library is
+# told to make a key of its own, of any size.
+_PUBLIC_PARTS = frozenset({"kty", "use", "key_ops", "alg", "kid", "n", "e", "crv", "x", "y"})
 
 
 def verify(token: str, *, keys: Keys, issuer: str, client_id: str, nonce: str | None, now: float) -> Claims:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from requests.adapters import BaseAdapter
 
+from credentials.oauth.document import json_object
+
 MAX_ADDRESS = 2048
 
 
@@ -41,10 +43,10 @@ def ask_issuer(issuer: str, *, transport: BaseAdapter, budget: float) -> IssuerM
                 answer = session.get(
                     address, timeout=left, allow_redirects=False, headers={"Accept": "application/json"}
                 )
-                document = answer.json() if answer.status_code == 200 else None
-            except (requests.RequestException, ValueError, RecursionError):
+            except requests.RequestException:
                 continue
-            if isinstance(document, dict) and document.get("issuer") == issuer:
+            document = json_object(answer)
+            if document is not None and document.get("issuer") == issuer:
                 return _metadata(issuer, document)
     return None
 

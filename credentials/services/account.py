@@ -11,7 +11,7 @@ from django.db import transaction
 
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Authorization, Credential, TokenAttempt
-from credentials.models.authorization import AuthorizationStatus
+from credentials.models.authorization import TELLS_NO_ACCOUNT, AuthorizationStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.models.leased import AttemptState
@@ -34,6 +34,8 @@ from organizations.policies import Action
 USERINFO_SECONDS = 3.0
 # A grant that nobody has accepted by then is dropped.
 ASKED_FOR = timedelta(days=1)
+# How long an authorization is kept after it ended, as long as the notices that speak of it.
+KEPT = timedelta(days=90)
 IN_QUESTION = "account_in_question"
 TURNED_DOWN = "another_account"
 
@@ -129,6 +131,14 @@ def drop_older_questions(authorization: Authorization, now: datetime) -> None:
     ).update(status=AuthorizationStatus.FAILED, error="superseded", finished_at=now)
 
 
+def forget_older(authorization: Authorization, now: datetime) -> None:
+    """A later account is known: old authorizations that told of former ones go, in the same transaction."""
+    told = Authorization.objects.filter(
+        ~TELLS_NO_ACCOUNT, credential_id=authorization.credential_id, finished_at__lt=now - KEPT
+    )
+    told.exclude(pk=authorization.pk).delete()
+
+
 def use(access: Access, authorization: Authorization) -> None:
     """The new account is right: its grant takes the place of the former one. Raises `Answered`."""
     access.require(Action.MANAGE_CREDENTIALS)
@@ -142,6 +152,7 @@ def use(access: Access, authorization: Authorization) -> None:
             attempt = kept_aside(authorization)
             if not accepted or attempt is None:
                 raise Answered
+            forget_older(authorization, now)
             tokens = aged(answer.parse(journal.kept_answer(attempt)), now - attempt.started_at)
             record(credential, access.actor, "authorization.account_accepted", authorization=authorization.pk.hex)
             journal.apply(attempt, tokens, now, actor=access.actor)

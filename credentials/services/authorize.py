@@ -18,7 +18,7 @@ from credentials.oauth import discovery, pkce, state
 from credentials.oauth.errors import of_provider
 from credentials.oauth.redaction import redact
 from credentials.outbound import GuardedAdapter, leads_to_the_same_place
-from credentials.services import explain, journal, wake
+from credentials.services import activation, explain, journal, wake
 from credentials.services.addresses import redirect_uri
 from credentials.services.records import record
 from credentials.types.base import Material
@@ -59,9 +59,11 @@ class Started:
 def start(access: Access, credential: Credential, *, nonce: str) -> Started:
     """Begin an authorization, bound to this person, this browser (`nonce`) and this credential.
 
-    Raises `NotAuthorizable`, `ChangedMeanwhile`, and `Unsealable` where the stored secrets cannot be opened any more.
+    Raises `NotAuthorizable`, `Deactivated`, `ChangedMeanwhile`, and `Unsealable` where the stored secrets cannot be
+    opened any more.
     """
     access.require(Action.MANAGE_CREDENTIALS)
+    activation.require_active(credential)
     authentication = room(credential.kind)
     life_cycle = authentication.life_cycle
     if life_cycle is None or not authentication.authorizable(credential.payload):
@@ -155,9 +157,10 @@ def take_callback(
     wrong_server = iss_is_wrong(authorization, query.get("iss"))
     code = query.get("code", "")
     if wrong_server or error or not code:
-        why = "iss_mismatch" if wrong_server else clean(error)[:100] or "invalid_request"
+        sent = [code, query.get("state", "")]
+        why = "iss_mismatch" if wrong_server else clean(redact(error, sent))[:100] or "invalid_request"
         said = "" if wrong_server else said or ("" if error else "The answer held neither a code nor an error.")
-        said = clean(redact(said, [code, query.get("state", "")]))
+        said = clean(redact(said, sent))
         if not give_up(authorization, why, said, expected=AuthorizationStatus.STARTED):
             raise CallbackRefused(USED)
         return authorization

@@ -101,7 +101,9 @@ def note_failure(
         return None
     now = database_now()
     with transaction.atomic():
-        row = TokenEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+        row = TokenEndpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk).first()
+        if row is None:  # deleted as unused meanwhile: nobody else comes there
+            return None
         count(row, token_id, organization_id, now)
         row.last_error = failure.code[:100]
         opens = row.down_since is None and row.failures >= OPENS_AFTER and was_seen_by_enough(row)

@@ -1,4 +1,7 @@
-"""Turn a consumer's code into the token of one conversation: claimed once, and its answer stored before it is read."""
+"""Turn a consumer's code into the token of one conversation: claimed once, and its answer stored before it is read.
+
+A provider that is down is asked by one probe at a time, as by renewals (`services/breaker.py`); codes wait meanwhile.
+"""
 
 import time
 from datetime import timedelta
@@ -9,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from credentials.crypto.envelope import Unsealable
-from credentials.models import ConsumerChallenge
+from credentials.models import ConsumerChallenge, TokenEndpoint
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.oauth import answer
@@ -18,8 +21,9 @@ from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS, TokenSet
 from credentials.oauth.client import RawAnswer
 from credentials.oauth.errors import OAuthFailure
 from credentials.outbound import GuardedAdapter
-from credentials.services import challenges, id_tokens, notices
+from credentials.services import breaker, challenges, endpoints, id_tokens, notices
 from credentials.services.addresses import account_callback
+from credentials.services.breaker import Held
 from credentials.services.id_tokens import InvalidIdToken
 from credentials.services.identity_provider import NoIdentityProvider, client_of, required
 from credentials.services.lease import CALL_SECONDS, LEASE, in_time
@@ -31,7 +35,7 @@ LATER = frozenset({"keys_unavailable"})  # the answer is stored: the sweep reads
 
 
 def exchange(challenge_id: UUID) -> bool:
-    """Exchange the code, or go on where a dead worker left off. False where there is nothing to do.
+    """Exchange the code, or go on where a dead worker left off. False where there is nothing to do now.
 
     The claim is a conditional UPDATE: of any number of workers one has it.
     """
@@ -46,9 +50,10 @@ def exchange(challenge_id: UUID) -> bool:
     if challenge is None:
         return False
     try:
-        if not challenge.answer:
-            ask(challenge, since)
-        settle(challenge)
+        asked = None if challenge.answer else ask(challenge, since)
+        settle(challenge, asked)
+    except Held:
+        return not wait(challenge)
     except NoIdentityProvider:
         fail(challenge, "changed")
     except Unsealable:
@@ -65,14 +70,28 @@ def fail(challenge: ConsumerChallenge, code: str, said: str = "") -> None:
     challenges.give_up(challenge, code, said, expected=ChallengeStatus.EXCHANGING)
 
 
-def ask(challenge: ConsumerChallenge, since: float) -> None:
-    """One call to the token endpoint (RFC 6749 §4.1.3); its answer is stored and not yet looked at."""
+def wait(challenge: ConsumerChallenge) -> bool:
+    """The provider is down and was not asked: the sweep tries again while the code may be good. False where it ends."""
+    if challenge.expires_at <= database_now():
+        fail(challenge, "provider_down")
+        return False
+    rows = ConsumerChallenge.objects.filter(pk=challenge.pk, status=ChallengeStatus.EXCHANGING)
+    rows.update(status=ChallengeStatus.RECEIVED)
+    return True
+
+
+def ask(challenge: ConsumerChallenge, since: float) -> TokenEndpoint | None:
+    """One call to the token endpoint (RFC 6749 §4.1.3); its answer is stored and not yet looked at.
+
+    Returns who was asked; None where it is too late for that. Raises `Held` and `OAuthFailure`.
+    """
     if challenge.attempts >= ATTEMPTS_AT_MOST or challenge.expires_at <= database_now() - LEASE:
         raise OAuthFailure("interrupted", "", permanent=True)
     client = client_of(required(challenge.account_id))
     code, verifier = challenge.unseal("code"), challenge.unseal("verifier")
     if not in_time(since):
-        return
+        return None
+    endpoint = enter(challenge, client.token_url)
     ConsumerChallenge.objects.filter(pk=challenge.pk).update(attempts=F("attempts") + 1)
     transport = GuardedAdapter(deadline=CALL_SECONDS)
     try:
@@ -83,17 +102,38 @@ def ask(challenge: ConsumerChallenge, since: float) -> None:
             verifier=str(verifier) if verifier else None,
             transport=transport,
         )
+    except OAuthFailure as failure:
+        note(endpoint, challenge, failure)
+        raise
     finally:
         transport.close()
     challenge.seal("answer", raw.to_json())
     ConsumerChallenge.objects.filter(pk=challenge.pk).update(answer=challenge.answer)
+    return endpoint
 
 
-def settle(challenge: ConsumerChallenge) -> None:
+def enter(challenge: ConsumerChallenge, url: str) -> TokenEndpoint:
+    """Let the call through, or be the probe, or raise `Held` where the provider is down."""
+    with transaction.atomic():
+        endpoint = endpoints.found(url, lock=True)
+        now = endpoint.read_at = database_now()
+        breaker.pass_or_hold(endpoint, challenge.pk, now)
+    return endpoint
+
+
+def note(endpoint: TokenEndpoint, challenge: ConsumerChallenge, failure: OAuthFailure | None) -> None:
+    """Tell the breaker what came of the call. A refusal in OAuth's words is an answer."""
+    if failure is None or failure.permanent:
+        breaker.note_answer(endpoint)
+    else:
+        breaker.note_failure(endpoint, failure, token_id=challenge.pk, organization_id=challenge.organization_id)
+
+
+def settle(challenge: ConsumerChallenge, asked: TokenEndpoint | None) -> None:
     """Read the stored answer, find out who it was, and keep the access token for this conversation.
 
-    A refresh token that came along is ignored and goes with the answer. Raises `OAuthFailure`, `InvalidIdToken`,
-    `Unsealable`.
+    `asked` is who gave the answer just now. A refresh token that came along is ignored and goes with the answer.
+    Raises `OAuthFailure`, `InvalidIdToken`, `Unsealable`.
     """
     if not challenge.answer:
         return
@@ -103,7 +143,14 @@ def settle(challenge: ConsumerChallenge) -> None:
         challenge.unseal("verifier"),
         client_of(required(challenge.account_id)).client_secret,
     )
-    tokens = answer.parse(raw, secrets=[str(value) for value in sent if value])
+    try:
+        tokens = answer.parse(raw, secrets=[str(value) for value in sent if value])
+    except OAuthFailure as failure:
+        if asked:
+            note(asked, challenge, failure)
+        raise
+    if asked:
+        note(asked, challenge, None)
     subject = who(challenge, tokens)
     if challenge.subject and subject != challenge.subject:
         fail(challenge, "wrong_subject" if subject else "subject_unknown")

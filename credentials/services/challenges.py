@@ -13,7 +13,9 @@ from credentials.models import ConsumerChallenge, ConsumerIdentityProvider, Cred
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.oauth import pkce, state
-from credentials.services import notices, wake
+from credentials.oauth.errors import of_provider
+from credentials.oauth.redaction import redact
+from credentials.services import activation, notices, wake
 from credentials.services.addresses import account_callback, consumer_link
 from credentials.services.authorize import PARAMETER_AT_MOST, clean
 from credentials.services.identity_provider import required
@@ -84,8 +86,9 @@ def create(
 ) -> Sent:
     """Make a one-time link. The webhook of the `service_token`, if it has one, hears how it ended.
 
-    Raises `NoChallenge`, `NoIdentityProvider`, `NotConfigured`.
+    Raises `NoChallenge`, `NoIdentityProvider`, `NotConfigured`, `Deactivated`.
     """
+    activation.require_active(credential)
     way, provider = way_of(credential), required(credential.account_id)
     if not provider.token_endpoint:
         raise NotConfigured("the account's identity provider has no token endpoint")
@@ -137,7 +140,7 @@ def start(handle: str, *, nonce: str) -> str:
     """Use the link up, bind what follows to this browser (`nonce`), and say where to send it. Raises `LinkRefused`."""
     challenge = find(handle)
     provider = ConsumerIdentityProvider.objects.filter(account=challenge.account_id).first()
-    if provider is None:
+    if provider is None or challenge.credential.deactivated_at is not None:
         raise LinkRefused("Signing in is not possible at the moment.")
     secret_state, id_token_nonce = state.new_state(), state.new_state()
     verifier = pkce.new_verifier() if provider.use_pkce else None
@@ -168,12 +171,15 @@ def take_callback(account_number: str, query: Mapping[str, str], *, nonce: str) 
     """Accept the identity provider's answer, once. Raises `LinkRefused`; then nothing was changed or asked."""
     challenge = running(account_number, query.get("state", ""), nonce)
     provider = ConsumerIdentityProvider.objects.filter(account=challenge.account_id).first()
-    issuer, error, code = query.get("iss"), query.get("error", ""), query.get("code", "")
+    issuer, code = query.get("iss"), query.get("code", "")
+    error, said = of_provider(query.get("error", ""), query.get("error_description", ""))
     # RFC 9207 §2.4, as an exact string.
     wrong_server = provider is None or (issuer is not None and issuer != provider.issuer)
     if wrong_server or error or not code or len(code) > PARAMETER_AT_MOST:
-        why = "iss_mismatch" if wrong_server else clean(error)[:100] or "invalid_request"
-        if not give_up(challenge, why, clean(query.get("error_description", "")), expected=ChallengeStatus.STARTED):
+        sent = [code, query.get("state", "")]
+        why = "iss_mismatch" if wrong_server else clean(redact(error, sent))[:100] or "invalid_request"
+        said = "" if wrong_server else clean(redact(said, sent))
+        if not give_up(challenge, why, said, expected=ChallengeStatus.STARTED):
             raise LinkRefused("This answer was already used.")
         return challenge
     challenge.seal("code", code)

@@ -6,6 +6,7 @@ A message can arrive twice (a process that dies between sending and writing it d
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from uuid import UUID
@@ -17,7 +18,7 @@ from credentials.crypto.envelope import Unsealable
 from credentials.models import Notice, Webhook, WebhookDelivery
 from credentials.models.clock import database_now
 from credentials.outbound import guarded_session
-from credentials.services import backoff, signature, wake
+from credentials.services import backoff, signature, wake, webhooks
 
 CALL_SECONDS = 10.0
 TURN_SECONDS = 20.0  # then the next message waits for another turn
@@ -100,11 +101,11 @@ def send(delivery: WebhookDelivery) -> Outcome:
     """One attempt, through the guarded way out. Nothing of the answer is kept but its status."""
     began, body = time.monotonic(), body_of(delivery.notice)
     try:
-        secret = str(delivery.webhook.unseal("secret"))
+        known = secrets_of(delivery.webhook)
     except Unsealable:
         return Outcome(None, "secrets_unreadable", 0, down=True)
     headers = {"Content-Type": "application/json", "User-Agent": "Bot-Accounts-Webhook/1"} | signature.signed_headers(
-        secret, message_id=str(delivery.notice_id), timestamp=int(database_now().timestamp()), body=body
+        known, message_id=str(delivery.notice_id), timestamp=int(database_now().timestamp()), body=body
     )
     try:
         with guarded_session(deadline=CALL_SECONDS, max_bytes=ANSWER_BYTES) as session:
@@ -112,6 +113,15 @@ def send(delivery: WebhookDelivery) -> Outcome:
     except requests.RequestException as failure:
         return Outcome(None, str(getattr(failure, "code", "network")), spent(began), down=True)
     return judged(answer.status_code, spent(began), retry_after=seconds(answer.headers.get("Retry-After", "")))
+
+
+def secrets_of(webhook: Webhook) -> list[str]:
+    """The secret, and the one before it for a day after it was replaced. Raises `Unsealable` for the former only."""
+    known = [str(webhook.unseal("secret"))]
+    if webhooks.signed_twice_until(webhook):
+        with suppress(Unsealable):
+            known.append(str(webhook.unseal("previous_secret")))
+    return known
 
 
 def judged(status: int, milliseconds: int, *, retry_after: float | None) -> Outcome:

@@ -33,8 +33,9 @@ SHIFT = 25.0  # seconds
 LINGER, LOOK_AGAIN = 1.0, 0.05  # seconds
 SET_ASIDE = 300.0  # seconds
 FULL = 0.1  # seconds: for how long a host is passed over at which there was no room
-# Of the threads of a process, how many find something claimed for them already.
-AHEAD = 3
+# For one of so many threads of a process something is claimed ahead. Claiming costs the same for one and for twenty;
+# but what was claimed at a host that begins to hang is tried there.
+AHEAD = 2
 _dice = random.SystemRandom()
 
 

@@ -145,8 +145,10 @@ def note(authorization: Authorization, failure: OAuthFailure | None) -> None:
     life_cycle = room(credential.kind).life_cycle
     if life_cycle is None or (failure is not None and failure.code in OURS):
         return
-    endpoint = endpoints.found(life_cycle.endpoint(credential.payload))
-    OAuthToken.objects.filter(pk=credential.pk).exclude(endpoint=endpoint).update(endpoint=endpoint)
+    with transaction.atomic():
+        # Locked, so that it is not deleted as unused before the token refers to it.
+        endpoint = endpoints.found(life_cycle.endpoint(credential.payload), lock=True)
+        OAuthToken.objects.filter(pk=credential.pk).exclude(endpoint=endpoint).update(endpoint=endpoint)
     if failure is None or failure.permanent:
         breaker.note_answer(endpoint)
     else:
@@ -185,6 +187,8 @@ def settle(authorization: Authorization, attempt: TokenAttempt, *, heard: bool =
             journal.close(attempt, AttemptState.FAILED, now, error="superseded")
             return
         account.drop_older_questions(authorization, now)
+        if granted_by:
+            account.forget_older(authorization, now)
         journal.apply(attempt, tokens, now, actor=actor_of(authorization))
 
 

@@ -12,7 +12,14 @@ from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Min, Q, QuerySet, Sum
 
-from credentials.models import Authorization, ConsumerChallenge, ConsumerTokenAttempt, OAuthToken, TokenAttempt
+from credentials.models import (
+    Authorization,
+    ConsumerChallenge,
+    ConsumerTokenAttempt,
+    OAuthToken,
+    TokenAttempt,
+    TokenEndpoint,
+)
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
@@ -32,7 +39,8 @@ class Figures:
     """`oldest_due` and `audit_lag` are seconds. What is `recent` is of the last five minutes.
 
     `recent` is by (host, outcome), `durations` the number of calls that took at most so many seconds, `average` the
-    mean of each host.
+    mean of each host. `endpoints_down` are token endpoints whose breaker is open, `down` says of a host whether one of
+    its is: of all that were asked lately, and of those that are down for longest.
     """
 
     due: int
@@ -45,14 +53,17 @@ class Figures:
     finished: int
     total_seconds: float
     audit_lag: float
+    endpoints_down: int
+    down: Mapping[str, bool]
 
 
 def figures() -> Figures:
-    """Everything, in ten queries."""
+    """Everything, in twelve queries."""
     now = database_now()
     due = OAuthToken.objects.filter(refresh_at__lte=now).aggregate(number=Count("pk"), oldest=Min("refresh_at"))
     recent, average = by_host(now)
     durations, finished, total = durations_of(now)
+    down = TokenEndpoint.objects.filter(down_since__isnull=False)
     return Figures(
         due=due["number"],
         oldest_due=(now - due["oldest"]).total_seconds() if due["oldest"] else 0.0,
@@ -64,7 +75,15 @@ def figures() -> Figures:
         finished=finished,
         total_seconds=total,
         audit_lag=audit_lag(),
+        endpoints_down=down.count(),
+        down=dict.fromkeys(average, False) | dict.fromkeys(hosts_of(down), True),
     )
+
+
+def hosts_of(endpoints: QuerySet[TokenEndpoint]) -> set[str]:
+    """Without their ports, as requests are counted; no more of them than of busy hosts."""
+    longest = endpoints.values("host").annotate(since=Min("down_since")).order_by("since", "host")
+    return {row["host"].rpartition(":")[0] for row in longest[:HOSTS_AT_MOST]}
 
 
 def waiting() -> dict[tuple[str, str], int]:

@@ -2,9 +2,11 @@
 
 import hashlib
 import time
+from contextlib import suppress
 
 import requests
 from django.core.cache import cache
+from redis.exceptions import RedisError
 
 from credentials.models import ConsumerIdentityProvider
 from credentials.models.identity_provider import Verification
@@ -36,10 +38,12 @@ def verify(provider: ConsumerIdentityProvider, token: str, *, nonce: str | None)
 
 
 def _keys(provider: ConsumerIdentityProvider) -> tuple[Keys, bool]:
-    """The keys, and whether they have just been fetched."""
+    """The keys, and whether they have just been fetched: also where the cache cannot be reached."""
     if provider.verification == Verification.PUBLIC_KEY:
         return _read(provider.public_key, pem=True), True
-    kept = cache.get(_name(provider))
+    kept = None
+    with suppress(RedisError):
+        kept = cache.get(_name(provider))
     if isinstance(kept, str):
         return _read(kept), False
     return _fetch(provider), True
@@ -47,7 +51,10 @@ def _keys(provider: ConsumerIdentityProvider) -> tuple[Keys, bool]:
 
 def _newer_keys(provider: ConsumerIdentityProvider) -> Keys | None:
     """The keys of this moment; None where they were asked for a moment ago."""
-    if not cache.add(f"{_name(provider)}:asked", "1", REFETCH_EVERY_SECONDS):
+    try:
+        if not cache.add(f"{_name(provider)}:asked", "1", REFETCH_EVERY_SECONDS):
+            return None
+    except RedisError:
         return None
     return _fetch(provider)
 
@@ -62,7 +69,8 @@ def _fetch(provider: ConsumerIdentityProvider) -> Keys:
         raise OAuthFailure("keys_unavailable", "Its JWKS endpoint did not answer with keys.")
     text = answer.content.decode("utf-8", "replace")
     keys = _read(text)
-    cache.set(_name(provider), text, KEPT_SECONDS)
+    with suppress(RedisError):
+        cache.set(_name(provider), text, KEPT_SECONDS)
     return keys
 
 

@@ -13,7 +13,7 @@ from credentials.outbound import GuardedAdapter, origin
 from credentials.services import notices
 from credentials.services.edit import EditedMeanwhile, SecretsNeeded
 from credentials.types.registry import UnknownType, room
-from organizations import audit
+from organizations import audit, group_commit
 from organizations.access import Access
 from organizations.models import Account
 from organizations.policies import Action
@@ -58,6 +58,13 @@ def is_missing(credential: Credential) -> bool:
         return False
     rows = ConsumerIdentityProvider.objects.filter(account=credential.account_id)
     return authentication.uses_identity_provider and not rows.exists()
+
+
+def tell_view(access: Access) -> None:
+    """Somebody is shown whether there is a client secret, and never the secret."""
+    account = access.organization.account
+    told = audit.NewEntry(access.actor, "identity_provider.viewed", "account", account.number, account.name)
+    group_commit.append(access.organization.pk, [told])
 
 
 def required(account_id: int) -> ConsumerIdentityProvider:

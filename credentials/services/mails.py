@@ -21,6 +21,7 @@ from django.urls import reverse
 from credentials.models import MailSwitchedOff, Notice, NoticeMail
 from credentials.models.clock import database_now
 from credentials.services import backoff, wake
+from credentials.services.notices import one_line
 from organizations import audit, policies
 from organizations.access import Access
 from organizations.models import Membership, Organization, Role
@@ -123,7 +124,8 @@ def written(mail: NoticeMail) -> EmailMessage | None:
     if not shown:
         return None
     context = {
-        "organization": organization,
+        "organization": one_line(organization.name),
+        "account": one_line(str(organization.account)),
         "notices": [{"headline": each.headline, "text": each.text, "url": address(each.path)} for each in shown],
         "more": total - len(shown),
         "all_url": address(reverse("credentials:notices", args=[organization.pk])),
@@ -139,7 +141,7 @@ def written(mail: NoticeMail) -> EmailMessage | None:
 
 def subject(organization: Organization, notices: Sequence[Notice], total: int) -> str:
     said = notices[0].headline if total == 1 else f"{total} notices"
-    return f"[Bot Accounts] {organization.name}: {said}"[:200]
+    return one_line(f"[Bot Accounts] {organization.name}: {said}")[:200]
 
 
 def address(path: str) -> str:

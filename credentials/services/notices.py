@@ -46,7 +46,10 @@ def needs_somebody(credential: Credential, status: Status, code: str) -> None:
 
 def expiring(organization: Organization, endings: Sequence[Ending], now: datetime) -> None:
     """Warn of what ends soon: one notice for all of it. The caller has claimed each warning."""
-    lines = [f"{name_of(each)}: {each.what} ends in {days(each, now)}, on {each.ends_at:%Y-%m-%d}." for each in endings]
+    lines = [
+        f"{one_line(name_of(each))}: {each.what} ends in {days(each, now)}, on {each.ends_at:%Y-%m-%d}."
+        for each in endings
+    ]
     first = endings[0]
     tell(
         organization,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from credentials.crypto.envelope import Unsealable
 from credentials.models import Credential, OAuthToken
+from credentials.services import activation
 from credentials.services.refresh import Outcome, refresh
 from organizations.access import Access
 from organizations.policies import Action
@@ -24,8 +25,10 @@ def test_refresh(access: Access, credential: Credential) -> Tested:
     """Renew the token though it is not due, under the lease and with the journal that every renewal has.
 
     It takes as long as one call to the token endpoint. The journal's audit entry names the person.
+    Raises `Deactivated`.
     """
     access.require(Action.MANAGE_CREDENTIALS)
+    activation.require_active(credential)
     before = OAuthToken.objects.filter(pk=credential.pk).first()
     if before is None or not before.access_token:
         return Tested(Outcome.NOT_DUE)

@@ -6,11 +6,13 @@ from typing import Any
 from credentials.models import Credential
 from organizations import audit, group_commit
 
+VIEWED = "credential.viewed"
+
 
 def entry(
     credential: Credential, actor: audit.Actor, action: str, *, outcome: str = "ok", **details: Any
 ) -> audit.NewEntry:
-    """An entry about one credential, for `audit.record_many`."""
+    """An entry about one credential, for `audit.record_all`."""
     return audit.NewEntry(actor, action, "credential", str(credential.pk), credential.name, outcome, details)
 
 
@@ -18,7 +20,8 @@ def record(
     credential: Credential, actor: audit.Actor, action: str, *, outcome: str = "ok", **details: Any
 ) -> audit.AuditEntry:
     """Append an entry about one credential. Inside the caller's transaction, as its last statement."""
-    return audit.record_many(credential.organization, [entry(credential, actor, action, outcome=outcome, **details)])[0]
+    told = entry(credential, actor, action, outcome=outcome, **details)
+    return audit.record_all({credential.organization_id: [told]})[0]
 
 
 def tell(
@@ -33,3 +36,8 @@ def tell(
     """The same for a use, which changes nothing: committed when this returns, together with those of others."""
     told = entry(credential, actor, action, outcome=outcome, **details)
     group_commit.append(credential.organization_id, [told], along)
+
+
+def tell_view(credential: Credential, actor: audit.Actor) -> None:
+    """Somebody is shown which secrets there are, and none of them."""
+    tell(credential, actor, VIEWED)

@@ -20,7 +20,6 @@ from credentials.services.records import entry
 from credentials.types.registry import room
 from organizations import audit
 from organizations.audit import Actor
-from organizations.models import Organization
 
 # What `swap` changes.
 SWAPPED = (
@@ -49,13 +48,13 @@ def apply_all(swaps: Sequence[Swap]) -> list[bool]:
     with transaction.atomic():
         held = lock_all([each.attempt.token_id for each in swaps])
         results: list[bool] = []
-        entries: dict[Organization, list[audit.NewEntry]] = defaultdict(list)
+        entries: dict[UUID, list[audit.NewEntry]] = defaultdict(list)
         for each in swaps:
             credential, token = held[each.attempt.token_id]
             applied = not (each.lease and has_moved_on(token, each.lease))
             results.append(applied)
             if applied:
-                entries[credential.organization].append(apply(each, credential, token))
+                entries[credential.organization_id].append(apply(each, credential, token))
         done = [each for each, applied in zip(swaps, results, strict=True) if applied]
         late = [each for each, applied in zip(swaps, results, strict=True) if not applied]
         write_all([held[each.attempt.token_id][1] for each in done], SWAPPED)
@@ -64,9 +63,7 @@ def apply_all(swaps: Sequence[Swap]) -> list[bool]:
                 close_all([each.attempt for each in those], each_state, those[0].now, error=error)
         if done:
             forget_older([each.attempt.token_id for each in done], done[0].now)
-        # In one order: whoever holds several chains must not wait for somebody who does too.
-        for organization in sorted(entries, key=lambda organization: organization.pk):
-            audit.record_many(organization, entries[organization])
+        audit.record_all(entries)
     return results
 
 
@@ -138,16 +135,15 @@ def has_moved_on(token: LeasedToken, lease: Lease) -> bool:
 
 def lock_all(ids: Sequence[UUID]) -> Mapping[UUID, tuple[Credential, OAuthToken]]:
     """Credentials and their tokens, locked in the order in which an edit changes them. Raises `Gone`."""
-    credentials = {
-        each.pk: each
-        for each in Credential.objects.filter(pk__in=ids)
-        .select_related("organization")
-        .defer("secrets")
+    # In one statement: each row of the join is locked as a whole, in the order of the keys.
+    rows = (
+        OAuthToken.objects.filter(pk__in=ids)
+        .select_related("credential")
+        .defer("credential__secrets")
         .order_by("pk")
-        .select_for_update(of=("self",), no_key=True)
-    }
-    tokens = OAuthToken.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
-    held = {each.pk: (credentials[each.pk], each) for each in tokens if each.pk in credentials}
+        .select_for_update(of=("credential", "self"), no_key=True)
+    )
+    held = {each.pk: (each.credential, each) for each in rows}
     if len(held) < len(set(ids)):
         raise Gone
     return held

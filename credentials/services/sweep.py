@@ -28,7 +28,18 @@ from credentials.models.authorization import AuthorizationStatus
 from credentials.models.challenge import ChallengeStatus
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
-from credentials.services import account, breaker, challenges, deliveries, endings, explain, mails, refresh, wake
+from credentials.services import (
+    account,
+    breaker,
+    challenges,
+    deliveries,
+    endings,
+    explain,
+    housekeeping,
+    mails,
+    refresh,
+    wake,
+)
 from credentials.services.authorize import give_up
 from credentials.services.due import due
 from credentials.services.lease import LEASE
@@ -196,7 +207,7 @@ def end_of_the_held() -> int:
 
 
 def delete_old() -> int:
-    """Drafts that nobody finished, old journal entries and notices, and tokens of consumers who did not come back."""
+    """Drafts that nobody finished, what is old, and tokens of consumers who did not come back."""
     now = database_now()
     drafts, _ = Draft.objects.filter(expires_at__lt=now).delete()
     attempts, _ = TokenAttempt.objects.filter(finished_at__lt=now - JOURNAL_KEPT).delete()
@@ -211,4 +222,7 @@ def delete_old() -> int:
     )
     NoticeMail.objects.filter(created_at__lt=now - NOTICES_KEPT).delete()
     Notice.objects.filter(created_at__lt=now - NOTICES_KEPT, open_key="").delete()
-    return drafts + attempts + renewals + consumers + challenged
+    housekeeping.erase_former_secrets(now)
+    authorizations = housekeeping.delete_old_authorizations(now)
+    endpoints = housekeeping.delete_unused_endpoints(now)
+    return drafts + attempts + renewals + consumers + challenged + authorizations + endpoints

@@ -1,22 +1,28 @@
 """Set up, change, try out and remove a webhook: one of an organization, one of each service token."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.http import Http404
 
+from credentials.crypto.envelope import Unsealable
 from credentials.models import Webhook, WebhookDelivery
+from credentials.models.clock import database_now
 from credentials.models.notice import Event
 from credentials.outbound import check_url, origin
 from credentials.services import notices
 from credentials.services.signature import new_secret
-from organizations import audit
+from organizations import audit, group_commit
 from organizations.access import Access
 from organizations.models import ServiceToken
 from organizations.policies import Action
 
 LOGGED = 25
+# How long messages are signed with the secret before, too.
+OVERLAP = timedelta(hours=24)
 
 
 class NotAnAddress(Exception):
@@ -63,6 +69,7 @@ def save(access: Access, service_token: ServiceToken | None, url: str) -> tuple[
             webhook.failures, webhook.blocked_until = 0, None
             if secret:
                 webhook.seal("secret", secret)
+                webhook.previous_secret, webhook.previous_until = "", None
             webhook.save(force_insert=made)
             if secret and not made:
                 WebhookDelivery.objects.filter(webhook=webhook, due_at__isnull=False).update(
@@ -76,14 +83,34 @@ def save(access: Access, service_token: ServiceToken | None, url: str) -> tuple[
 
 
 def replace_secret(access: Access, webhook: Webhook) -> str:
-    """Another secret, at once; in plain text, kept nowhere."""
+    """Another secret, in plain text, kept nowhere. Messages are signed with both for a day, so that none is refused.
+
+    Where it is replaced once more within the day, the one right before counts.
+    """
     access.require(Action.MANAGE_WEBHOOKS)
     secret = new_secret()
-    webhook.seal("secret", secret)
     with transaction.atomic():
-        Webhook.objects.filter(pk=webhook.pk).update(secret=webhook.secret, failures=0, blocked_until=None)
+        found = Webhook.objects.select_for_update(of=("self",), no_key=True).filter(pk=webhook.pk).first()
+        if found is None:
+            raise Http404("There is no webhook here.")
+        webhook = found
+        webhook.previous_secret, webhook.previous_until = "", None
+        with suppress(Unsealable):
+            webhook.seal("previous_secret", str(webhook.unseal("secret")))
+            webhook.previous_until = database_now() + OVERLAP
+        webhook.seal("secret", secret)
+        webhook.failures, webhook.blocked_until = 0, None
+        webhook.save(
+            update_fields=["secret", "previous_secret", "previous_until", "failures", "blocked_until", "updated_at"]
+        )
         record(access, webhook, "webhook.secret_replaced", {})
     return secret
+
+
+def signed_twice_until(webhook: Webhook) -> datetime | None:
+    """Until when messages carry a signature with the secret before, too; None where they do not."""
+    until = webhook.previous_until
+    return until if until is not None and until > database_now() else None
 
 
 def remove(access: Access, webhook: Webhook) -> None:
@@ -114,14 +141,17 @@ def log(webhook: Webhook) -> list[WebhookDelivery]:
     return list(rows.order_by("-created_at", "-pk")[:LOGGED])
 
 
+def tell_view(access: Access, webhook: Webhook) -> None:
+    """Somebody is shown that there is a secret, and not the secret."""
+    group_commit.append(access.organization.pk, [entry(access, webhook, "webhook.viewed", {})])
+
+
 def record(access: Access, webhook: Webhook, action: str, details: Mapping[str, object]) -> None:
+    """Inside the caller's transaction."""
+    audit.record_many(access.organization, [entry(access, webhook, action, details)])
+
+
+def entry(access: Access, webhook: Webhook, action: str, details: Mapping[str, object]) -> audit.NewEntry:
     """Of the address the log has its host only: what follows it is often a key."""
-    audit.record(
-        access.organization,
-        access.actor,
-        action,
-        object_type="webhook",
-        object_id=str(webhook.pk),
-        object_label=f"of {webhook.service_token.name}" if webhook.service_token else "of the organization",
-        details=dict(details),
-    )
+    label = f"of {webhook.service_token.name}" if webhook.service_token else "of the organization"
+    return audit.NewEntry(access.actor, action, "webhook", str(webhook.pk), label, details=dict(details))

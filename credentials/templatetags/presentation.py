@@ -36,6 +36,16 @@ MESSAGE_TONES: Mapping[str, str] = {
 }
 
 
+# The marks of the bidirectional algorithm (UAX #9 §2), each of which turns what follows it.
+TURNING_MARKS = dict.fromkeys(map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+
+
+@register.filter
+def straight(text: object) -> str:
+    """A sentence without marks of direction: one in a name would turn the rest of it around."""
+    return str(text).translate(TURNING_MARKS)
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """One icon of the sprite. It says nothing to a screen reader: words stand beside it."""

@@ -16,6 +16,7 @@ from credentials.models import Credential
 from credentials.services.add import NameTaken
 from credentials.services.addresses import shown_redirect_uri
 from credentials.services.edit import EditedMeanwhile, SecretsNeeded, edit
+from credentials.services.records import tell_view
 from credentials.types.registry import UnknownType, room
 from credentials.types.room_form import RoomForm
 from credentials.views.find import find_credential
@@ -63,6 +64,7 @@ def edit_page(request: HttpRequest, access: Access, credential_id: UUID) -> Http
         "cancel_url": view.detail_url,
         **redirect_uri_of(credential),
     }
+    tell_view(credential, access.actor)
     return render(request, "credentials/edit.html", context)
 
 

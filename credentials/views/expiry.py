@@ -106,9 +106,11 @@ def expiry(request: HttpRequest, access: Access) -> HttpResponse:
         # "now" stands left of its line: on a narrow screen the first day begins right beside it.
         "ticks": [Tick(percent(place(days)), label, "middle" if days else "end") for days, label in TICKS.items()],
         "sums": sums(columns),
-        "rows": [row(each) for each in page.rows],
-        "next_url": f"?{urlencode({**kept, 'after': page.after})}" if page.after else "",
-        "first_url": f"?{urlencode(kept)}" if query.after else "",
+        "page": {
+            "rows": [row(each) for each in page.rows],
+            "next_url": f"?{urlencode({**kept, 'after': page.after})}" if page.after else "",
+            "previous_url": f"{request.path}?{urlencode(kept)}" if query.after else "",
+        },
         "can_manage": access.may(Action.MANAGE_CREDENTIALS),
         "webhook_url": reverse("credentials:webhook", args=[access.organization.pk])
         if access.may(Action.MANAGE_WEBHOOKS)

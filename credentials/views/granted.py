@@ -153,7 +153,7 @@ def renews(authorization: Authorization, credential: Credential) -> bool:
 def refresh_test_url(credential: Credential) -> str:
     """Where *Test a refresh now* is sent; "" where there is nothing to renew with."""
     token = getattr(credential, "token", None)
-    if token is None or not token.access_token:
+    if token is None or not token.access_token or credential.deactivated_at is not None:
         return ""
     try:
         life_cycle = room(credential.kind).life_cycle

@@ -95,6 +95,7 @@ def save(access: Access, form: IdentityProviderForm) -> bool:
 
 def show(request: HttpRequest, access: Access, form: forms.Form, notice: str = "") -> HttpResponseBase:
     account = access.organization.account
+    service.tell_view(access)
     context = {
         "access": access,
         "account": account,

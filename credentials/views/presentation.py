@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -19,6 +20,14 @@ from credentials.types.base import CredentialType, Fact
 from credentials.types.registry import UnknownType, room
 from organizations.access import Access
 from organizations.policies import Action
+
+
+def asks_again(request: HttpRequest, part: str) -> bool:
+    """Whether an open page asks by itself how its `part` stands, which htmx names by its id.
+
+    What it is sent says nothing of secrets, and so it is no view that would have to be told of.
+    """
+    return request.headers.get("HX-Trigger") == part
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ def present(access: Access, credential: Credential, *, used_by: int = 0, with_fa
         authentication = room(credential.kind)
         type_label, type_icon = authentication.label, authentication.icon
         variant = authentication.variant(credential.payload)
-        authorizable = authentication.authorizable(credential.payload)
+        authorizable = authentication.authorizable(credential.payload) and credential.deactivated_at is None
         facts, warnings = facts_of(authentication, credential) if with_facts else ([], [])
     except UnknownType:
         type_label, type_icon, variant, authorizable = credential.kind, "question-circle", "", False

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from credentials.models import Authorization, Credential
 from credentials.services import account
+from credentials.services.activation import Deactivated
 from credentials.services.prove import Tested, test_refresh
 from credentials.services.refresh import Outcome
 from credentials.views.find import find_credential
@@ -48,7 +49,10 @@ def decide(request: HttpRequest, access: Access, credential_id: UUID, authorizat
 def try_refresh(request: HttpRequest, access: Access, credential_id: UUID) -> HttpResponseBase:
     """*Test a refresh now*. Back on the page that it was asked for from, which says how it went."""
     credential = find_credential(access, credential_id)
-    say(request, test_refresh(access, credential))
+    try:
+        say(request, test_refresh(access, credential))
+    except Deactivated as refusal:
+        messages.error(request, str(refusal))
     return SeeOther(where_from(request, access, credential))
 
 

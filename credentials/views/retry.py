@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from credentials.services import activation
 from credentials.services.refresh import Outcome, retry_now
 from credentials.views.find import find_credential
 from organizations.access import Access, in_organization
@@ -26,7 +27,10 @@ MEANWHILE = (messages.INFO, "The access token is being renewed, or has just been
 def retry(request: HttpRequest, access: Access, credential_id: UUID) -> HttpResponse:
     """Ask now, in this request: it takes as long as the resource takes to answer, at most 15 seconds."""
     credential = find_credential(access, credential_id)
-    outcome = retry_now(credential, actor=access.actor)
-    level, said = SAYS.get(outcome, MEANWHILE)
+    try:
+        activation.require_active(credential)
+        level, said = SAYS.get(retry_now(credential, actor=access.actor), MEANWHILE)
+    except activation.Deactivated as refusal:
+        level, said = messages.ERROR, str(refusal)
     messages.add_message(request, level, said)
     return SeeOther(reverse("credentials:detail", args=[access.organization.pk, credential.pk]))

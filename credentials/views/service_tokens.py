@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -42,7 +43,7 @@ class RestrictedTokenForm(ServiceTokenForm):
             self.fields["credentials"] = forms.MultipleChoiceField(
                 label="Only with these credentials",
                 required=False,
-                choices=[(name, name) for name in names],
+                choices=[(name, format_html("<bdi>{}</bdi>", name)) for name in names],
                 help_text=HELP,
                 widget=forms.CheckboxSelectMultiple,
             )

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from credentials.models import Webhook, WebhookDelivery
 from credentials.services import webhooks as service
+from credentials.views.presentation import asks_again
 from organizations.access import Access, in_organization
 from organizations.forms import ConfirmForm
 from organizations.models import ServiceToken
@@ -109,11 +110,16 @@ def _webhook(request: HttpRequest, place: Place) -> HttpResponse:
             return (
                 shown_once(request, place, secret) if secret else done(request, "The webhook was saved.", place.url())
             )
+    is_shown = not asks_again(request, "log")
+    if stored and is_shown:
+        service.tell_view(place.access, stored)
     context = {
         "access": place.access,
         "place": place,
         "form": form,
         "webhook": stored,
+        "secret_is_shown": stored and is_shown,
+        "signed_twice_until": stored and service.signed_twice_until(stored),
         "log": [logged(each) for each in service.log(stored)] if stored else [],
         "test_url": place.url("webhook-test"),
         "secret_url": place.url("webhook-secret"),
@@ -142,7 +148,10 @@ def _replace_secret(request: HttpRequest, place: Place) -> HttpResponse:
     stored = place.found()
     if request.method == "POST":
         return shown_once(request, place, service.replace_secret(place.access, stored))
-    text = "Messages are signed with the new one from now on. Whoever receives them must know it first."
+    text = (
+        "Messages are signed with the new one and, for 24 hours, with the present one too: give the new one to whoever "
+        "receives them within that time."
+    )
     return show_form(
         request, place.access, ConfirmForm(), FormPage("Make a new secret?", "New secret", place.url(), text)
     )

@@ -66,7 +66,7 @@ def test_who_it_is_is_asked_before_what_they_want(client: Client) -> None:
     assert_refused(answer, 401, "unauthorized")
 
 
-def test_a_revoked_token_is_refused_from_the_next_call_on(bot: Caller) -> None:
+def test_promise_31_a_revoked_token_is_refused_from_the_next_call_on(bot: Caller) -> None:
     assert bot.get("credentials").status_code == 200
     services.revoke_service_token(Actor.command("test"), bot.row)
     assert_refused(bot.get("credentials"), 401, "unauthorized")
@@ -111,7 +111,7 @@ def test_no_session_and_no_csrf_token_are_needed(bot: Caller, cast: Cast) -> Non
 
 
 @pytest.mark.parametrize("name", ["access_token", "token", "api_key", "anything"])
-def test_a_token_in_the_address_is_refused_even_if_it_is_right(bot: Caller, name: str) -> None:
+def test_promise_31_a_token_in_the_address_is_refused_even_if_it_is_right(bot: Caller, name: str) -> None:
     with_header = bot.get(f"credentials?{name}={bot.token}")
     without = bot.client.get(f"/api/v1/credentials?{name}={bot.token}")
     for answer in (with_header, without):
@@ -173,7 +173,7 @@ def test_head_is_answered_where_get_is(bot: Caller, path: str) -> None:
         b'{"variables": {"a": ' + b"9" * 5000 + b"}}",
     ],
 )
-def test_a_body_that_is_not_json_is_said_to_be_none(bot: Caller, body: bytes) -> None:
+def test_promise_35_a_body_that_is_not_json_is_said_to_be_none(bot: Caller, body: bytes) -> None:
     assert assert_refused(bot.post(A_CALL, raw=body), 422, "invalid_request") == "The body is not JSON."
 
 

@@ -38,7 +38,7 @@ def use_up(address: str = "203.0.113.7") -> None:
 
 
 @pytest.mark.parametrize("wrong", ["bat_nonsense", service_tokens.mint()], ids=["malformed", "never issued"])
-def test_after_twenty_wrong_tokens_in_a_minute_the_next_is_told_to_wait(wrong: str) -> None:
+def test_promise_32_after_twenty_wrong_tokens_in_a_minute_the_next_is_told_to_wait(wrong: str) -> None:
     use_up()
     answer = try_with(wrong)
     assert_refused(answer, 429, "too_many_requests")
@@ -51,7 +51,7 @@ def test_a_token_request_counts_like_any_other_call(bot: Caller, cast: Cast) -> 
     assert_refused(wrong.post(f"credentials/{make_credential(cast.organization).pk}/token"), 429, "too_many_requests")
 
 
-def test_a_forged_forwarding_header_is_no_way_around(bot: Caller) -> None:
+def test_promise_32_a_forged_forwarding_header_is_no_way_around(bot: Caller) -> None:
     use_up()
     for forged in ("198.51.100.1", "198.51.100.2"):
         assert try_with("bat_x", **{"X-Forwarded-For": forged, "X-Real-IP": forged}).status_code == 429

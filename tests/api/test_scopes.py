@@ -61,7 +61,9 @@ def test_its_scope_is_all_that_a_call_wants(bot: Caller, name: str) -> None:
     assert not AuditEntry.objects.filter(action="access.denied").exists()
 
 
-def test_a_restricted_token_finds_the_credentials_that_it_names_and_no_others(bot: Caller, cast: Cast) -> None:
+def test_promise_29_a_restricted_token_finds_the_credentials_that_it_names_and_no_others(
+    bot: Caller, cast: Cast
+) -> None:
     named, other = make_credential(cast.organization, "Named"), make_credential(cast.organization, "Other")
     give_token(named), give_token(other)
     restrict(bot, to=[named])

@@ -11,11 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import tests.conftest  # noqa: F401 - Django, in an environment of its own
-from tests.bench import answering, listing, refreshing
+from tests.bench import answering, listing, opening, refreshing
 
 AREAS = {
     "answering": answering.lines,
     "list": listing.lines,
+    "opening": opening.lines,
     "refresh": refreshing.refresh_lines,
     "sweep": refreshing.sweep_lines,
 }

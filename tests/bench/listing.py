@@ -23,7 +23,7 @@ from credentials.services.listing import PAGE, key
 from organizations.models import Bot, Organization
 from tests.bench.line import Line
 from tests.support.credentials import give_token, make_credential
-from tests.support.databases import _POSTGRES_FOLDERS, Postgres, running_postgres
+from tests.support.databases import POSTGRES_FOLDERS, Postgres, running_postgres
 from tests.support.journeys import Stage, Visitor, set_the_stage
 from tests.support.product import Factory, Product
 
@@ -107,7 +107,7 @@ def lines(folder: Path) -> list[Line]:
     """On SQLite, and on PostgreSQL where it is installed."""
     found: list[Line] = []
     with ExitStack() as stack:
-        has_postgres = bool(shutil.which("initdb") or any(_installed(place) for place in _POSTGRES_FOLDERS))
+        has_postgres = bool(shutil.which("initdb") or any(_installed(place) for place in POSTGRES_FOLDERS))
         postgres = stack.enter_context(running_postgres()) if has_postgres else None
         factory = Factory(folder, _given(postgres))
         for database in ("sqlite", "postgres") if postgres else ("sqlite",):

@@ -37,7 +37,7 @@ def test_with_a_database_it_is_ready(client):
     assert "no-store" in response["Cache-Control"]
 
 
-def test_without_a_database_it_names_it_with_503(client, database_check):
+def test_promise_17_without_a_database_it_names_it_with_503(client, database_check):
     database_check(refuse)
     response = client.get("/health/ready")
     assert (response.status_code, response.json()) == (503, {"status": "unavailable", "down": ["database"]})
@@ -45,7 +45,7 @@ def test_without_a_database_it_names_it_with_503(client, database_check):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_broker_counts_where_one_is_configured(client, settings):
+def test_promise_17_the_broker_counts_where_one_is_configured(client, settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     response = client.get("/health/ready")
     assert (response.status_code, response.json()["down"]) == (503, ["broker"])

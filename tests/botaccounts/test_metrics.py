@@ -8,7 +8,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from botaccounts import metrics
-from credentials.models import Authorization, TokenAttempt
+from credentials.models import Authorization, TokenAttempt, TokenEndpoint
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.leased import AttemptState, Grant
 from credentials.services import figures, refresh
@@ -135,7 +135,7 @@ def test_a_log_that_stays_behind_is_told(client, attempts):
 
 def test_a_scrape_costs_the_same_however_much_there_is(cast, client, attempts, django_assert_num_queries):
     def scrape():
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(12):
             scraped(client)
 
     scrape()
@@ -190,3 +190,36 @@ def test_openmetrics_is_spoken_where_it_is_asked_for(db, client):
     response = client.get(URL, headers={"Accept": "application/openmetrics-text; version=1.0.0"})
     assert response["Content-Type"].startswith("application/openmetrics-text")
     assert response.content.endswith(b"# EOF\n")
+
+
+def test_whose_breaker_is_open_is_told_by_host(client, attempts):
+    now = timezone.now()
+    attempts("up.example")
+    attempts("down.example", "network")
+    for host, path, down_since in (
+        ("up.example:443", "/token", None),
+        ("down.example:443", "/token", now),
+        ("down.example:443", "/other", now),
+        ("longer.example:8443", "/token", now - timedelta(hours=3)),
+    ):
+        TokenEndpoint.objects.create(digest=f"{host}{path}", host=host, down_since=down_since)
+    samples = scraped(client)
+    assert value(samples, "token_endpoints_down") == 3
+    told = {
+        dict(labels)["host"]: number for (name, labels), number in samples.items() if name.endswith("provider_down")
+    }
+    assert told == {"up.example": 0, "down.example": 1, "longer.example": 1}
+
+
+def test_a_thousand_open_breakers_make_no_thousand_labels(client, cast):
+    now = timezone.now()
+    TokenEndpoint.objects.bulk_create(
+        TokenEndpoint(digest=str(number), host=f"h{number:03}.example:443", down_since=now - timedelta(minutes=number))
+        for number in range(figures.HOSTS_AT_MOST + 5)
+    )
+    samples = scraped(client)
+    assert value(samples, "token_endpoints_down") == figures.HOSTS_AT_MOST + 5
+    told = {dict(labels)["host"] for name, labels in samples if name.endswith("provider_down")}
+    assert len(told) == figures.HOSTS_AT_MOST
+    assert f"h{figures.HOSTS_AT_MOST + 4:03}.example" in told
+    assert "h000.example" not in told

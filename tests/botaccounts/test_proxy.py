@@ -17,7 +17,9 @@ from botaccounts.proxy import ClientAddressMiddleware
         ("", "127.0.0.1"),
     ],
 )
-def test_32_the_last_entry_counts_which_the_nearest_proxy_wrote(rf: RequestFactory, said: str, address: str) -> None:
+def test_promise_32_the_last_entry_counts_which_the_nearest_proxy_wrote(
+    rf: RequestFactory, said: str, address: str
+) -> None:
     seen = []
     answer = ClientAddressMiddleware(lambda request: seen.append(request.META["REMOTE_ADDR"]) or HttpResponse())
     answer(rf.get("/", HTTP_X_FORWARDED_FOR=said))

@@ -153,7 +153,7 @@ def test_a_consumer_signs_in_and_the_conversation_has_their_token(
     assert "canary" not in consumer.page()
 
 
-def test_a_token_of_one_conversation_is_never_served_in_another(
+def test_promise_13_a_token_of_one_conversation_is_never_served_in_another(
     bot: Caller, credential: Credential, idp: ConsumerIdentityProvider, token_server: LyingServer
 ) -> None:
     authenticate(bot, credential, idp, token_server, "c-1", "canary-alice", ALICE)
@@ -209,7 +209,7 @@ def test_no_refresh_token_is_stored_and_an_ended_token_is_asked_for_anew(
     assert token(bot, credential, conversation="c-1").json()["access_token"] == "canary-again"
 
 
-def test_the_preview_of_a_link_never_uses_it_up(bot: Caller, credential: Credential) -> None:
+def test_promise_13_the_preview_of_a_link_never_uses_it_up(bot: Caller, credential: Credential) -> None:
     link = ask(bot, credential)["url"]
     path = urlsplit(link).path
     for _ in range(3):
@@ -229,7 +229,7 @@ def test_the_button_wants_a_csrf_token(bot: Caller, credential: Credential) -> N
     assert ConsumerChallenge.objects.get().status == ChallengeStatus.WAITING
 
 
-def test_a_link_works_once(bot: Caller, credential: Credential) -> None:
+def test_promise_13_a_link_works_once(bot: Caller, credential: Credential) -> None:
     path = urlsplit(ask(bot, credential)["url"]).path
     client = Client()
     press(path, client)
@@ -245,7 +245,7 @@ def test_of_two_who_press_at_once_one_goes_on(bot: Caller, credential: Credentia
     assert sorted(answer.status_code for answer in answers) == [303, 400, 400, 400, 400, 400]
 
 
-def test_a_link_ends_after_half_an_hour(bot: Caller, credential: Credential) -> None:
+def test_promise_13_a_link_ends_after_half_an_hour(bot: Caller, credential: Credential) -> None:
     asked = ask(bot, credential)
     row = ConsumerChallenge.objects.get()
     assert row.expires_at - row.created_at == timedelta(minutes=30)
@@ -340,7 +340,24 @@ def test_a_refusal_is_told_to_the_bot(bot: Caller, credential: Credential, query
     assert "You can go back to the chat." in page
 
 
-def test_somebody_else_than_expected_gets_no_token_and_the_status_says_so(
+def test_promise_22_a_code_that_comes_back_beside_an_error_is_not_kept(bot: Caller, credential: Credential) -> None:
+    consumer = press(ask(bot, credential)["url"])
+    said = {"error": "access_denied", "error_description": f"no canary-code for {consumer.sent['state']}"}
+    assert consumer.come_back(**said).status_code == 303
+    row = repr(ConsumerChallenge.objects.values().get())
+    assert "no [hidden] for [hidden]" in row
+    assert "canary-code" not in row + consumer.page()
+    assert consumer.sent["state"] not in row + consumer.page()
+
+
+@pytest.mark.parametrize("code", ["wrong_subject", "expired", "wrong_confirmation", "changed", "iss_mismatch"])
+def test_an_identity_provider_cannot_speak_in_our_words(bot: Caller, credential: Credential, code: str) -> None:
+    asked = ask(bot, credential)
+    press(asked["url"]).come_back(error=code)
+    assert status(bot, asked["id"]) == ("failed", "refused")
+
+
+def test_promise_13_somebody_else_than_expected_gets_no_token_and_the_status_says_so(
     bot: Caller, credential: Credential, idp: ConsumerIdentityProvider, token_server: LyingServer
 ) -> None:
     challenge_id, _ = authenticate(bot, credential, idp, token_server, sub=BOB, subject=ALICE)

@@ -158,7 +158,7 @@ def test_a_blank_secret_keeps_the_stored_one(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("field", ["token_endpoint", "authorization_endpoint"])
-def test_another_host_demands_the_secret_again(cast: Cast, field: str) -> None:
+def test_promise_30_another_host_demands_the_secret_again(cast: Cast, field: str) -> None:
     alice = window(cast.alice)
     post(alice, cast)
     answer = post(alice, cast, version="1", client_secret="", **{field: "https://evil.example/token"})
@@ -180,7 +180,9 @@ def test_another_host_demands_the_secret_again(cast: Cast, field: str) -> None:
     ],
     ids=str,
 )
-def test_consumers_refresh_tokens_never_travel_to_a_new_host(cast: Cast, changes: dict[str, str], kept: bool) -> None:
+def test_promise_30_consumers_refresh_tokens_never_travel_to_a_new_host(
+    cast: Cast, changes: dict[str, str], kept: bool
+) -> None:
     alice = window(cast.alice)
     post(alice, cast)
     ConsumerToken.objects.create(account=cast.account, organization=cast.organization, subject="alice")

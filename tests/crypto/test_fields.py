@@ -213,7 +213,9 @@ def test_plaintext_is_refused_on_every_way_to_the_database(
 
 
 @pytest.mark.django_db
-def test_two_ciphertexts_swapped_by_sql_fail_alone_and_can_be_replaced_or_deleted(organization: Organization) -> None:
+def test_promise_26_two_ciphertexts_swapped_by_sql_fail_alone_and_can_be_replaced_or_deleted(
+    organization: Organization,
+) -> None:
     rows = [new_credential(organization, name) for name in ("One", "Two", "Three")]
     for row in rows:
         row.seal("secrets", {"client_secret": row.name})
@@ -238,7 +240,7 @@ def test_two_ciphertexts_swapped_by_sql_fail_alone_and_can_be_replaced_or_delete
 
 
 @pytest.mark.django_db
-def test_a_dump_holds_envelopes_and_loads_again(organization: Organization) -> None:
+def test_promise_25_a_dump_holds_envelopes_and_loads_again(organization: Organization) -> None:
     credential = new_credential(organization)
     credential.seal("secrets", {"client_secret": CANARY})
     credential.save()

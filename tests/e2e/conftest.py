@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.e2e.scene import ACCESS_TOKEN_SECONDS, Scene, set_up
+from tests.e2e.scene import ACCESS_TOKEN_SECONDS, Scene, another, scene_of, set_up
 from tests.e2e.watch import watch
-from tests.support.journeys import set_the_stage
 from tests.support.lying_server import LyingServer
 from tests.support.product import Factory
 from tests.support.production import bring_up
@@ -23,25 +22,46 @@ def resource() -> Iterator[LyingServer]:
 
 
 @pytest.fixture(scope="session")
+def lasting_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Another resource, whose access tokens outlive every walk. Whoever needs it starts it."""
+    sandbox = Sandbox(tmp_path_factory.mktemp("lasting"), access_token_seconds=300)
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(scope="session")
 def scene(
     request: pytest.FixtureRequest,
     product_factory: Factory,
     start_sandbox: Callable[..., Sandbox],
+    lasting_sandbox: Sandbox,
     resource: LyingServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Scene]:
     """One product and one sandbox for all the walks; the sandbox's access tokens live for a few seconds only."""
     sandbox = start_sandbox(access_token_seconds=ACCESS_TOKEN_SECONDS)
-    env = {"OUTBOUND_ALLOW": f"{sandbox.host_and_port},{resource.allow_entry}"}
+    allowed = (sandbox.host_and_port, lasting_sandbox.host_and_port, resource.allow_entry)
+    env = {"OUTBOUND_ALLOW": ",".join(allowed)}
     if request.config.getoption("shape") == "embedded":
-        yield set_up(product_factory, sandbox, env=env)
+        scene = set_up(product_factory, sandbox, env=env)
+        yield scene
+        scene.errands.close()
         return
     redis_server = request.getfixturevalue("redis_server")
     built = bring_up(product_factory, redis_server.url, tmp_path_factory.mktemp("production"), env=env)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", str(built.authorities))
-        yield Scene(built.product, sandbox, set_the_stage(built.product))
+        scene = scene_of(built.product, sandbox)
+        yield scene
+        scene.errands.close()
     built.nginx.stop()
+
+
+@pytest.fixture(scope="session")
+def newcomer(scene: Scene) -> Scene:
+    """The scene for Alice once she belongs to two organizations: she has to select one, as the specification says."""
+    another(scene, "Storefront", number="55500100")
+    return scene
 
 
 @pytest.fixture

@@ -1,75 +1,26 @@
 """axe finds nothing in the dialog and on the pages of the other types, of domains, and of what a consumer sees."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from playwright.sync_api import Page, expect
 
+from tests.e2e.axe import assert_accessible
+from tests.e2e.entries import ACCOUNT, KINDS, entries, saved
 from tests.e2e.scene import Scene
-from tests.e2e.test_accessibility import assert_accessible
-from tests.e2e.walk import open_dialog, press, sign_in
-from tests.support.nlu import google_json
+from tests.e2e.walk import enter_kind, open_dialog, press, sign_in
 from tests.types.mutual_samples import CLIENT, PASSWORD, TRUSTED, pkcs12_of
 
 pytestmark = pytest.mark.chromium
 
-ACCOUNT = "12345566"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """How a credential of a type is entered after its first step."""
-
-    label: str
-    fields: Mapping[str, str]
-    files: Mapping[str, bytes]
-
-
-def entries(scene: Scene) -> dict[str, Entry]:
-    callback = quote(f"{scene.product.url}/callback/{ACCOUNT}/redirectedCode", safe="")
-    url = f"{scene.sandbox.authorization_url}?client_id=brand&response_type=code&scope=openid&redirect_uri={callback}"
-    return {
-        "basic_authentication": Entry("Basic Authentication", {"user_name": "bot", "user_password": "a password"}, {}),
-        "access_token": Entry("Access Token", {"access_token": "a-token", "token_type": "Bearer"}, {}),
-        "mutual_authentication": Entry(
-            "Mutual Authentication",
-            {"key_certificate_password": PASSWORD},
-            {"key_certificate": pkcs12_of(CLIENT), "trust_certificate": TRUSTED.pem},
-        ),
-        "third_party_nlu": Entry(
-            "Third-party NLU", {"provider": "google_dialogflow", "credentials": google_json()}, {}
-        ),
-        "consumer_authentication": Entry("Consumer Authentication", {"authentication_url": url}, {}),
-    }
-
-
-KINDS = (
-    "basic_authentication",
-    "access_token",
-    "mutual_authentication",
-    "third_party_nlu",
-    "consumer_authentication",
-)
-
-
-def saved(scene: Scene, kind: str, name: str) -> str:
-    """The id of a new credential, entered without a browser."""
-    bob, entry = scene.visitor("bob"), entries(scene)[kind]
-    step = bob.step(bob.post(scene.url("credentials/add/"), {"name": name, "kind": kind}))
-    bob.step(bob.post(step, entry.fields, files=entry.files))
-    return step.rstrip("/").split("/")[-2]
-
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_dialog_and_the_pages_of_a_type_are_accessible(page: Page, scene: Scene, kind: str) -> None:
+def test_ux_21_the_dialog_and_the_pages_of_a_type_are_accessible(page: Page, scene: Scene, kind: str) -> None:
     entry = entries(scene)[kind]
     sign_in(page, scene)
     dialog = open_dialog(page)
-    dialog.get_by_label("Name", exact=True).fill(f"Axe {kind}")
-    dialog.get_by_label("Authentication Type").select_option(label=entry.label)
+    enter_kind(dialog, f"Axe {kind}", entry.label)
     press(dialog, "Next")
     expect(dialog.get_by_role("button", name="Save")).to_be_visible()
     assert_accessible(page)
@@ -82,11 +33,10 @@ def test_the_dialog_and_the_pages_of_a_type_are_accessible(page: Page, scene: Sc
         assert_accessible(page)
 
 
-def test_what_a_keystore_holds_is_shown_accessibly(page: Page, scene: Scene) -> None:
+def test_ux_21_what_a_keystore_holds_is_shown_accessibly(page: Page, scene: Scene) -> None:
     sign_in(page, scene)
     dialog = open_dialog(page)
-    dialog.get_by_label("Name", exact=True).fill("Axe looks inside")
-    dialog.get_by_label("Authentication Type").select_option(label="Mutual Authentication")
+    enter_kind(dialog, "Axe looks inside", "Mutual Authentication")
     press(dialog, "Next")
     for label, content in (("Key Certificate", pkcs12_of(CLIENT)), ("Trust Certificate", TRUSTED.pem)):
         file = {"name": "upload", "mimeType": "application/octet-stream", "buffer": content}
@@ -97,7 +47,7 @@ def test_what_a_keystore_holds_is_shown_accessibly(page: Page, scene: Scene) -> 
     assert_accessible(page)
 
 
-def test_the_pages_of_domains_are_accessible(page: Page, scene: Scene) -> None:
+def test_ux_21_the_pages_of_domains_are_accessible(page: Page, scene: Scene) -> None:
     credential, alice = saved(scene, "third_party_nlu", "Axe engine"), scene.visitor("alice")
     added = alice.post(scene.url("domains/add/"), {"name": "Axe domain", "credential": credential})
     domain = urlsplit(alice.step(added)).path.rstrip("/").rpartition("/")[2]
@@ -121,11 +71,10 @@ def set_up_identity_provider(page: Page, scene: Scene) -> None:
     expect(page.get_by_text("The identity provider was saved.")).to_be_visible()
 
 
-def test_the_identity_provider_and_what_a_consumer_sees_are_accessible(page: Page, scene: Scene) -> None:
+def test_ux_21_the_identity_provider_and_what_a_consumer_sees_are_accessible(page: Page, scene: Scene) -> None:
     sign_in(page, scene, "alice")
     dialog = open_dialog(page)
-    dialog.get_by_label("Name", exact=True).fill("Axe shoppers")
-    dialog.get_by_label("Authentication Type").select_option(label="Consumer Pre-Authentication")
+    enter_kind(dialog, "Axe shoppers", "Consumer Pre-Authentication")
     press(dialog, "Save")
     expect(page.get_by_text("The account has no identity provider yet")).to_be_visible()
     assert_accessible(page)

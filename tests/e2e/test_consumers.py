@@ -8,14 +8,13 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from credentials.oauth import pkce
-from tests.e2e.scene import Scene, set_up
-from tests.e2e.walk import open_dialog, press, scrolls_sideways, sign_in
+from tests.e2e.scene import Scene, another
+from tests.e2e.walk import be, begin_a_procedure, press, scrolls_sideways
 from tests.e2e.watch import watch
 from tests.support.processes import wait_until
-from tests.support.product import Factory
 from tests.support.sandbox_server import Application, Sandbox
 
 pytestmark = pytest.mark.chromium
@@ -44,32 +43,19 @@ class Brand:
         return requests.get(f"{self.scene.product.url}/api/v1/{path}", headers=headers, timeout=30).json()
 
 
-Brands = Callable[[int], Brand]
 Phones = Callable[[], Page]
 
 
-@pytest.fixture
-def brand_of(product_factory: Factory, start_sandbox: Callable[..., Sandbox], page: Page) -> Callable[[int], Brand]:
-    def make(access_token_seconds: int) -> Brand:
-        sandbox = start_sandbox(access_token_seconds=access_token_seconds)
-        for person in (RIGHT, WRONG):
-            sandbox.command("add-person", "--username", person)
-        scene = set_up(product_factory, sandbox)
-        callback = f"{scene.product.url}/callback/12345566/redirectedCode"
-        application = sandbox.register_application("Brand", redirect_uri=f"{callback} {BACK}", id_tokens=True)
-        sign_in(page, scene, "alice")
-        set_up_identity_provider(page, scene, application)
-        return Brand(scene, application, callback)
-
-    return make
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
-    yield context.new_page()
-    context.close()
+def brand(page: Page, scene: Scene, sandbox: Sandbox, *, name: str, number: str) -> Brand:
+    """An account of its own in the scene's product; Alice sets up its identity provider, who knows two shoppers."""
+    home = another(scene, name, number=number, sandbox=sandbox)
+    for person in (RIGHT, WRONG):
+        sandbox.command("add-person", "--username", person)
+    callback = f"{scene.product.url}/callback/{number}/redirectedCode"
+    application = sandbox.register_application("Brand", redirect_uri=f"{callback} {BACK}", id_tokens=True)
+    be(page, home, "alice")
+    set_up_identity_provider(page, home, number, application)
+    return Brand(home, application, callback)
 
 
 @pytest.fixture
@@ -92,9 +78,9 @@ def phone(browser: Browser) -> Iterator[Phones]:
         assert complaints == []
 
 
-def set_up_identity_provider(page: Page, scene: Scene, application: Application) -> None:
+def set_up_identity_provider(page: Page, scene: Scene, number: str, application: Application) -> None:
     """What Alice does once: name the issuer, *Discover*, enter the client, *Save*."""
-    page.goto(f"{scene.product.url}/accounts/12345566/identity-provider/")
+    page.goto(f"{scene.product.url}/accounts/{number}/identity-provider/")
     page.get_by_label("JWT issuer").fill(scene.sandbox.url)
     page.get_by_role("button", name="Discover").click()
     expect(page.get_by_label("Token endpoint")).to_have_value(scene.sandbox.token_url)
@@ -107,20 +93,8 @@ def set_up_identity_provider(page: Page, scene: Scene, application: Application)
     assert application.client_secret not in page.content()
 
 
-def add(page: Page, brand: Brand, name: str, label: str) -> str:
-    """Walk the dialog up to *Save*; the credential's id."""
-    page.goto(brand.scene.url())
-    dialog = open_dialog(page)
-    dialog.get_by_label("Name", exact=True).fill(name)
-    dialog.get_by_label("Authentication Type").select_option(label=label)
-    if label == "Consumer Authentication":
-        press(dialog, "Next")
-        assert dialog.get_by_label("Redirect URI").input_value() == brand.callback
-        url = f"{brand.scene.sandbox.authorization_url}?client_id={brand.application.client_id}&response_type=code"
-        dialog.get_by_label("Authentication URL").fill(f"{url}&scope=openid+read")
-        press(dialog, "Save")
-        expect(dialog.get_by_text("The parameter redirect_uri is missing").first).to_be_visible()
-        dialog.get_by_label("Authentication URL").fill(f"{url}&redirect_uri={quote(brand.callback)}&scope=openid+read")
+def saved(page: Page, brand: Brand, name: str, dialog: Locator) -> str:
+    """*Save*; the credential's id."""
     press(dialog, "Save")
     expect(page.get_by_text("was saved")).to_be_visible()
     (found,) = brand.scene.credentials_named(name)
@@ -152,12 +126,26 @@ def called_as(brand: Brand, integration: str, **body: str) -> Any:
     return re.search(r'"user": "(\w+)"', called["body"])[1]  # type: ignore[index]
 
 
-def test_each_conversation_acts_for_the_consumer_who_signed_in_there_and_for_nobody_else(
-    page: Page, brand_of: Brands, phone: Phones
+def test_procedure_add_a_consumer_authentication_credential(
+    page: Page, scene: Scene, newcomer: Scene, lasting_sandbox: Sandbox, phone: Phones
 ) -> None:
-    brand = brand_of(300)
+    """And then each conversation acts for the consumer who signed in there, and for nobody else."""
+    sandbox = lasting_sandbox.start()
+    golden = brand(page, scene, sandbox, name="Golden Gate", number="55500300")
+    dialog = begin_a_procedure(page, golden.scene, "Shoppers in conversation", "Consumer Authentication")
+    press(dialog, "Next")
+    assert dialog.get_by_label("Redirect URI").input_value() == golden.callback
+    url = f"{sandbox.authorization_url}?client_id={golden.application.client_id}&response_type=code"
+    dialog.get_by_label("Authentication URL").fill(f"{url}&scope=openid+read")
+    press(dialog, "Save")
+    expect(dialog.get_by_text("The parameter redirect_uri is missing").first).to_be_visible()
+    dialog.get_by_label("Authentication URL").fill(f"{url}&redirect_uri={quote(golden.callback)}&scope=openid+read")
+    credential = saved(page, golden, "Shoppers in conversation", dialog)
+    assert_conversations_are_kept_apart(golden, credential, phone)
+
+
+def assert_conversations_are_kept_apart(brand: Brand, credential: str, phone: Phones) -> None:
     sandbox = brand.scene.sandbox
-    credential = add(page, brand, "Shoppers in conversation", "Consumer Authentication")
     integration = brand.scene.add_integration(credential)
     assert called_as(brand, integration, conversation="c-1") == "consumer_not_authenticated"
 
@@ -165,7 +153,7 @@ def test_each_conversation_acts_for_the_consumer_who_signed_in_there_and_for_nob
     assert requests.get(asked["url"], timeout=10).status_code == 200  # the chat app's preview
     right, wrong = phone(), phone()
     right.goto(asked["url"])
-    expect(right.get_by_text("Golden Gate Travel")).to_be_visible()
+    expect(right.get_by_text("Brand 55500300")).to_be_visible()
     assert not scrolls_sideways(right)
     right.get_by_role("button", name="Continue").click()
     sign_in_at_idp(right, sandbox, RIGHT)
@@ -245,19 +233,39 @@ def hand_over(brand: Brand, who: str) -> Any:
     return answer.json()["consumer"]
 
 
-def test_consumers_who_signed_in_before_are_acted_for_each_with_their_own_token_also_after_it_has_ended(
-    page: Page, brand_of: Brands
-) -> None:
-    brand = brand_of(6)
-    credential = add(page, brand, "Shoppers", "Consumer Pre-Authentication")
-    integration = brand.scene.add_integration(credential)
-    right, wrong = hand_over(brand, RIGHT), hand_over(brand, WRONG)
-    assert called_as(brand, integration, consumer=right) == RIGHT
-    assert called_as(brand, integration, consumer=wrong) == WRONG
-    assert called_as(brand, integration, consumer="nobody") == "consumer_not_authenticated"
-    assert called_as(brand, integration, conversation="c-1") == "consumer_not_authenticated"
-    stats = brand.scene.sandbox.stats
-    wait_until(lambda: stats().live_access_tokens == 0, seconds=20, what="the access tokens' end")
-    assert called_as(brand, integration, consumer=right) == RIGHT
-    assert called_as(brand, integration, consumer=wrong) == WRONG
-    assert stats().refreshes == 2
+def test_procedure_add_a_consumer_pre_authentication_credential(page: Page, newcomer: Scene) -> None:
+    account = another(newcomer, "Corner shop", number="55500700")
+    be(page, account, "alice")
+    dialog = begin_a_procedure(page, account, "Shoppers", "Consumer Pre-Authentication")
+    press(dialog, "Save")
+    expect(page.get_by_text("The credential “Shoppers” was saved.")).to_be_visible()
+    assert len(account.credentials_named("Shoppers")) == 1
+
+
+def test_procedure_use_consumer_pre_authentication(page: Page, scene: Scene, newcomer: Scene) -> None:
+    """Each consumer who signed in before is acted for with their own token, also after it has ended."""
+    storefront = brand(page, scene, scene.sandbox, name="Flagship store", number="55500200")
+    dialog = begin_a_procedure(page, storefront.scene, "Shoppers", "Consumer Pre-Authentication")
+    credential = saved(page, storefront, "Shoppers", dialog)
+
+    page.get_by_role("link", name="Integrations", exact=True).click()
+    page.get_by_role("link", name="Add integration").click()
+    form = page.get_by_role("main")
+    form.get_by_label("Integration name").fill("Order status")
+    form.get_by_label("Bot", exact=True).select_option(value=storefront.scene.stage.bot_id)
+    form.get_by_label("URL", exact=True).fill(f"{scene.sandbox.url}/api/orders/A-1001")
+    form.get_by_label("Credential", exact=True).select_option(value=credential)
+    press(form, "Add integration")
+    page.wait_for_url(re.compile("/integrations/[0-9a-f-]{36}/$"))
+    integration = page.url.rstrip("/").rpartition("/")[2]
+
+    right, wrong = hand_over(storefront, RIGHT), hand_over(storefront, WRONG)
+    assert called_as(storefront, integration, consumer=right) == RIGHT
+    assert called_as(storefront, integration, consumer=wrong) == WRONG
+    assert called_as(storefront, integration, consumer="nobody") == "consumer_not_authenticated"
+    assert called_as(storefront, integration, conversation="c-1") == "consumer_not_authenticated"
+    stats, client_id = scene.sandbox.stats, storefront.application.client_id
+    wait_until(lambda: stats(client_id).live_access_tokens == 0, seconds=20, what="the access tokens' end")
+    assert called_as(storefront, integration, consumer=right) == RIGHT
+    assert called_as(storefront, integration, consumer=wrong) == WRONG
+    assert stats(client_id).refreshes == 2

@@ -7,29 +7,13 @@ import pytest
 import requests
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.entries import saved
 from tests.e2e.scene import Scene
-from tests.e2e.walk import open_dialog, press, sign_in
+from tests.e2e.walk import be, begin_a_procedure, press, sign_in
 from tests.support.lying_server import Answer, LyingServer, Recorded, json_answer
 from tests.support.nlu import PROJECT, google_json, google_token_endpoint, service_account_key
 
 pytestmark = pytest.mark.chromium
-
-
-def add(page: Page, scene: Scene, name: str, label: str, fields: dict[str, str]) -> str:
-    """Walk the dialog up to *Save*; the credential's id."""
-    dialog = begin(page, scene, name, label)
-    for field, value in fields.items():
-        dialog.get_by_label(field, exact=True).fill(value)
-    return save(page, scene, name, dialog)
-
-
-def begin(page: Page, scene: Scene, name: str, label: str) -> Locator:
-    sign_in(page, scene)
-    dialog = open_dialog(page)
-    dialog.get_by_label("Name", exact=True).fill(name)
-    dialog.get_by_label("Authentication Type").select_option(label=label)
-    press(dialog, "Next")
-    return dialog
 
 
 def save(page: Page, scene: Scene, name: str, dialog: Locator) -> str:
@@ -40,47 +24,63 @@ def save(page: Page, scene: Scene, name: str, dialog: Locator) -> str:
     return found
 
 
-@pytest.mark.parametrize(
-    ("label", "fields", "authorization"),
-    [
-        (
-            "Basic Authentication",
-            {"User Name": "bot-ü", "User Password": "canary:pässword"},
-            "Basic " + b64encode("bot-ü:canary:pässword".encode()).decode(),
-        ),
-        ("Access Token", {"Access Token": "canary-token", "Token Type": "Bearer"}, "Bearer canary-token"),
-        ("Access Token", {"Access Token": "canary-token", "Token Type": "ApiKey"}, "ApiKey canary-token"),
-    ],
-    ids=["Basic Authentication", "Access Token, offered type", "Access Token, free type"],
-)
-def test_bob_saves_it_and_a_bots_call_is_accepted(
-    page: Page, scene: Scene, resource: LyingServer, label: str, fields: dict[str, str], authorization: str
-) -> None:
+def walk_through(page: Page, scene: Scene, kind: str, fields: dict[str, str], *, name: str = "") -> str:
+    """The procedure of a type whose second step is its last; the credential's id."""
+    be(page, scene, "alice")
+    dialog = begin_a_procedure(page, scene, name or kind, kind)
+    press(dialog, "Next")
+    expect(dialog.get_by_role("button", name="Save")).to_be_visible()
+    labels = [label for label in dialog.locator(".form-label").all_inner_texts() if label]
+    assert labels[: len(fields)] == list(fields)
+    for field, value in fields.items():
+        dialog.get_by_label(field, exact=True).fill(value)
+    return save(page, scene, name or kind, dialog)
+
+
+def assert_a_bots_call_is_accepted(scene: Scene, resource: LyingServer, credential: str, authorization: str) -> None:
+    """The resource takes a call with exactly this header."""
+
     def guarded(request: Recorded) -> Answer:
         accepted = request.headers.get("authorization") == authorization
         return json_answer({"order": "A-1001"}) if accepted else Answer(status=401)
 
-    resource.on("/guarded", guarded)
-    name = f"{label} {fields.get('Token Type', '')}".strip()
-    credential = add(page, scene, name, label, fields)
-    page.get_by_role("link", name=name, exact=True).click()
-    expect(page.get_by_role("heading", name=name)).to_be_visible()
-    expect(page.locator("#credential-status")).to_contain_text("Active")
-    assert "canary" not in page.content()
-    called = scene.call(scene.add_integration(credential, resource.url("/guarded"))).json()
+    resource.on(f"/{credential}", guarded)
+    called = scene.call(scene.add_integration(credential, resource.url(f"/{credential}"))).json()
     assert (called["success"], json.loads(called["body"])) == (True, {"order": "A-1001"})
 
 
-def test_bob_uploads_a_service_account_and_danas_domain_is_trained_with_a_token_of_it(
-    page: Page, scene: Scene, resource: LyingServer
-) -> None:
+def test_procedure_add_a_basic_authentication_credential(page: Page, newcomer: Scene, resource: LyingServer) -> None:
+    fields = {"User Name": "bot-ü", "User Password": "canary:pässword"}
+    credential = walk_through(page, newcomer, "Basic Authentication", fields)
+    authorization = "Basic " + b64encode("bot-ü:canary:pässword".encode()).decode()
+    assert_a_bots_call_is_accepted(newcomer, resource, credential, authorization)
+
+
+def test_procedure_add_an_access_token_credential(page: Page, newcomer: Scene, resource: LyingServer) -> None:
+    fields = {"Access Token": "canary-token", "Token Type": "Bearer"}
+    credential = walk_through(page, newcomer, "Access Token", fields)
+    assert_a_bots_call_is_accepted(newcomer, resource, credential, "Bearer canary-token")
+    page.get_by_role("link", name="Access Token", exact=True).click()
+    expect(page.get_by_role("heading", name="Access Token")).to_be_visible()
+    expect(page.locator("#credential-status")).to_contain_text("Active")
+    assert "canary" not in page.content()
+
+
+def test_a_token_type_that_nobody_offers_is_sent_as_it_was_typed(scene: Scene, resource: LyingServer) -> None:
+    credential = saved(scene, "access_token", "Free type", access_token="canary-token", token_type="ApiKey")
+    assert_a_bots_call_is_accepted(scene, resource, credential, "ApiKey canary-token")
+
+
+def test_procedure_add_a_third_party_nlu_credential(page: Page, newcomer: Scene, resource: LyingServer) -> None:
+    """From the service account that a provider hands out to the token that an engine trains Dana's domain with."""
+    scene = newcomer
     resource.on("/google/token", google_token_endpoint(service_account_key(), resource.url("/google/token")))
-    dialog = begin(page, scene, "Travel agent", "Third-party NLU")
+    be(page, scene, "alice")
+    dialog = begin_a_procedure(page, scene, "Travel agent", "Third-party NLU")
+    press(dialog, "Next")
     dialog.get_by_label("NLU Provider").select_option(label="Google Dialogflow")
     document = google_json(token_uri=resource.url("/google/token"))
-    dialog.get_by_label("Credentials as a file").set_input_files(
-        {"name": "key.json", "mimeType": "application/json", "buffer": document.encode()}
-    )
+    dialog.get_by_label("Credentials", exact=True).fill(document)
     credential = save(page, scene, "Travel agent", dialog)
 
     page.goto(scene.url(f"credentials/{credential}/"))
@@ -88,7 +88,6 @@ def test_bob_uploads_a_service_account_and_danas_domain_is_trained_with_a_token_
     assert "PRIVATE KEY" not in page.content()
     # What is for domains is not offered to an integration, and the other way round.
     other = scene.visitor("bob").add(scene.sandbox, name="For integrations", grant="client_credentials")
-    page.get_by_role("button", name="Sign out").click()
     sign_in(page, scene, "dana")
     page.goto(scene.url("integrations/add/"))
     assert credential not in page.get_by_label("Credential", exact=True).inner_html()

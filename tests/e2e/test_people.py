@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.axe import assert_accessible
 from tests.e2e.scene import Scene
-from tests.e2e.test_accessibility import assert_accessible
 from tests.e2e.walk import sign_in
 from tests.support.second_factor import code_of
 

@@ -6,7 +6,14 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.scene import Scene
-from tests.e2e.walk import PASSED, add_credential, answer_at_resource, authorized_credential, press, sign_in
+from tests.e2e.walk import (
+    PASSED,
+    answer_at_resource,
+    authorize_here,
+    be,
+    press,
+    select_the_organization,
+)
 
 pytestmark = pytest.mark.chromium
 
@@ -33,19 +40,29 @@ def authorize_from_the_menu(page: Page, scene: Scene, name: str) -> None:
     row_of(page, name).get_by_role("button", name="Authorize").click()
 
 
-def test_bob_authorizes_again_from_the_menu_and_the_credential_gets_a_new_token(page: Page, scene: Scene) -> None:
-    sign_in(page, scene)
-    _, application = authorized_credential(page, scene, "Authorized again")
-    authorize_from_the_menu(page, scene, "Authorized again")
+def test_procedure_reauthorize_an_existing_oauth_2_0_credential(page: Page, newcomer: Scene) -> None:
+    """In the Credentials view: the mouse over the credential, the 3-dot icon, *Authorize*; and there is a new token."""
+    scene, name = newcomer, "Authorized again"
+    application = scene.authorized(name).application
+    be(page, scene, "alice")
+    select_the_organization(page, scene)
+    page.get_by_label("Search").fill(name)
+    expect(page.locator("#result-count")).to_have_text("1 credential")
+    row = row_of(page, name)
+    row.hover()
+    row.get_by_text("Actions for").locator("..").click()
+    entries = row.locator(".menu-list").get_by_role("listitem").all_inner_texts()
+    assert [entry.strip() for entry in entries] == ["Edit", "Delete", "Authorize"]
+    row.get_by_role("button", name="Authorize").click()
     answer_at_resource(page, scene.sandbox)
     expect(page.get_by_text(PASSED)).to_be_visible()
     assert scene.sandbox.stats(application.client_id).token_requests["authorization_code"] == 2
 
 
-def test_cancelling_leaves_an_active_credential_active_and_says_what_happened(page: Page, scene: Scene) -> None:
-    sign_in(page, scene)
+def test_ux_11_cancelling_leaves_an_active_credential_active_and_says_what_happened(page: Page, scene: Scene) -> None:
+    be(page, scene)
     name = "Active in spite of a cancel"
-    credential_id, application = authorized_credential(page, scene, name)
+    added = scene.authorized(name)
     authorize_from_the_menu(page, scene, name)
     answer_at_resource(page, scene.sandbox, allow=False)
 
@@ -58,16 +75,17 @@ def test_cancelling_leaves_an_active_credential_active_and_says_what_happened(pa
     page.get_by_role("link", name="Show the credential").click()
     expect(page.locator("#credential-status")).to_have_text("Active")
     expect(page.get_by_text("Authorization failed")).to_be_visible()
-    assert application.client_id in scene.call(scene.add_integration(credential_id)).text
+    assert added.application.client_id in scene.call(scene.add_integration(added.credential_id)).text
 
 
-def test_cancelling_the_first_time_keeps_what_was_entered_and_authorize_is_one_click_away(
+def test_ux_11_cancelling_the_first_time_keeps_what_was_entered_and_authorize_is_one_click_away(
     page: Page, scene: Scene
 ) -> None:
-    sign_in(page, scene)
+    be(page, scene)
     name = "Cancelled at first"
-    application = add_credential(page, scene, name)
-    answer_at_resource(page, scene.sandbox, allow=False)
+    added = scene.added(name)
+    application = added.application
+    authorize_here(page, scene, added, allow=False)
     expect(page.get_by_role("heading", name="Access was not granted")).to_be_visible()
     expect(page.get_by_text("What you entered is kept.")).to_be_visible()
 
@@ -87,9 +105,9 @@ def test_cancelling_the_first_time_keeps_what_was_entered_and_authorize_is_one_c
     expect(page.get_by_text(PASSED)).to_be_visible()
 
 
-def test_the_menu_opens_by_keyboard_and_gives_the_focus_back(page: Page, scene: Scene) -> None:
-    sign_in(page, scene)
-    authorized_credential(page, scene, "Menu by keyboard")
+def test_ux_05_the_menu_opens_by_keyboard_and_gives_the_focus_back(page: Page, scene: Scene) -> None:
+    scene.authorized("Menu by keyboard")
+    be(page, scene)
     open_list_at(page, scene, "Menu by keyboard")
     menu, row = menu_of(page, "Menu by keyboard"), row_of(page, "Menu by keyboard")
     menu.focus()
@@ -109,34 +127,48 @@ def test_the_menu_opens_by_keyboard_and_gives_the_focus_back(page: Page, scene: 
     expect(page.get_by_text(PASSED)).to_be_visible()
 
 
-def test_the_menu_opens_by_touch(browser: Browser, page: Page, scene: Scene) -> None:
-    sign_in(page, scene)
-    authorized_credential(page, scene, "Menu by touch")
+def test_ux_05_the_menu_waits_for_a_mouse_over_its_row_or_the_keyboard(page: Page, scene: Scene) -> None:
+    scene.added("Menu by mouse")
+    be(page, scene)
+    open_list_at(page, scene, "Menu by mouse")
+    menu, row = menu_of(page, "Menu by mouse"), row_of(page, "Menu by mouse")
+    expect(menu).to_have_css("opacity", "0")
+    row.hover()
+    expect(menu).to_have_css("opacity", "1")
+    page.mouse.move(0, 0)
+    expect(menu).to_have_css("opacity", "0")
+    row.get_by_role("link", name="Menu by mouse").focus()
+    page.keyboard.press("Tab")
+    expect(menu).to_be_focused()
+    expect(menu).to_have_css("opacity", "1")
+
+
+def test_ux_05_the_menu_opens_by_touch(browser: Browser, scene: Scene) -> None:
+    scene.added("Menu by touch")
     telephone = browser.new_context(
         ignore_https_errors=True,
         has_touch=True,
         viewport={"width": 320, "height": 640},
-        storage_state=page.context.storage_state(),
     )
     touched = telephone.new_page()
+    be(touched, scene)
     open_list_at(touched, scene, "Menu by touch")
     menu_of(touched, "Menu by touch").tap()
     expect(row_of(touched, "Menu by touch").get_by_role("button", name="Authorize")).to_be_visible()
     telephone.close()
 
 
-def test_authorizing_again_works_without_javascript(plain_page: Page, page: Page, scene: Scene) -> None:
-    sign_in(page, scene)
-    authorized_credential(page, scene, "Again without scripts")
-    sign_in(plain_page, scene)
+def test_ux_23_authorizing_again_works_without_javascript(plain_page: Page, scene: Scene) -> None:
+    scene.authorized("Again without scripts")
+    be(plain_page, scene)
     authorize_from_the_menu(plain_page, scene, "Again without scripts")
     answer_at_resource(plain_page, scene.sandbox)
     expect(plain_page.get_by_text(PASSED)).to_be_visible()
 
 
 def test_two_tabs_authorize_at_the_same_time(page: Page, scene: Scene) -> None:
-    sign_in(page, scene)
-    authorized_credential(page, scene, "Two tabs")
+    scene.authorized("Two tabs")
+    be(page, scene)
     other = page.context.new_page()
     for tab in (page, other):
         authorize_from_the_menu(tab, scene, "Two tabs")
@@ -147,13 +179,15 @@ def test_two_tabs_authorize_at_the_same_time(page: Page, scene: Scene) -> None:
 
 
 def test_an_answer_of_the_resource_counts_once(page: Page, scene: Scene) -> None:
-    sign_in(page, scene)
+    be(page, scene)
     callbacks: list[str] = []
     page.on("request", lambda request: callbacks.append(request.url) if "/oauth2/callback/" in request.url else None)
-    _, application = authorized_credential(page, scene, "Answered once")
+    added = scene.added("Answered once")
+    authorize_here(page, scene, added)
+    expect(page.get_by_text(PASSED)).to_be_visible()
     page.goto(callbacks[0])
     expect(page.get_by_role("heading", name="The authorization was not accepted")).to_be_visible()
     expect(page.get_by_text("This answer was already used.")).to_be_visible()
     page.get_by_role("link", name="Show the credential").click()
     expect(page.locator("#credential-status")).to_have_text("Active")
-    assert scene.sandbox.stats(application.client_id).token_requests == {"authorization_code": 1}
+    assert scene.sandbox.stats(added.application.client_id).token_requests == {"authorization_code": 1}

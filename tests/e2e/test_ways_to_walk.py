@@ -23,7 +23,7 @@ from tests.e2e.walk import (
 pytestmark = pytest.mark.chromium
 
 
-def test_the_walk_with_a_code_works_by_keyboard_alone(page: Page, scene: Scene) -> None:
+def test_ux_23_the_walk_with_a_code_works_by_keyboard_alone(page: Page, scene: Scene) -> None:
     sandbox = scene.sandbox
     page.goto(f"{scene.product.url}/")
     keyboard.type_into(page, page.get_by_label("Username"), "bob")
@@ -59,7 +59,7 @@ def test_the_walk_with_a_code_works_by_keyboard_alone(page: Page, scene: Scene) 
     expect(page.locator("#credential-status")).to_have_text("Active")
 
 
-def test_the_dialog_keeps_the_keyboard_inside_itself(page: Page, scene: Scene) -> None:
+def test_ux_20_the_dialog_keeps_the_keyboard_inside_itself(page: Page, scene: Scene) -> None:
     sign_in(page, scene)
     dialog = open_dialog(page)
     expect(dialog.get_by_label("Name", exact=True)).to_be_focused()
@@ -75,7 +75,7 @@ def test_the_dialog_keeps_the_keyboard_inside_itself(page: Page, scene: Scene) -
     assert len(seen) >= 4
 
 
-def test_the_walk_with_a_code_never_scrolls_sideways_at_320_pixels(page: Page, scene: Scene) -> None:
+def test_ux_22_the_walk_with_a_code_never_scrolls_sideways_at_320_pixels(page: Page, scene: Scene) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto(f"{scene.product.url}/")
     assert not scrolls_sideways(page)

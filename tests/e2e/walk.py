@@ -6,6 +6,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.scene import Scene
+from tests.support.journeys import Added
 from tests.support.sandbox_server import Application, Sandbox
 
 Grant = Literal["Authorization Code", "Client Credentials"]
@@ -14,13 +15,52 @@ SCOPE = "read offline"
 PASSED = "authorization passed successfully"
 
 
+def be(page: Page, scene: Scene, who: str = "bob") -> None:
+    """Whoever looks at the page is this person, at the product and at the resource, and was somebody else before."""
+    page.context.clear_cookies()
+    page.context.add_cookies([*scene.cookies(who), *scene.resource_cookies])
+
+
 def sign_in(page: Page, scene: Scene, who: str = "bob") -> None:
+    """The organization's credentials, as they open for somebody who has signed in before."""
+    be(page, scene, who)
+    page.goto(scene.url())
+
+
+def sign_in_by_form(page: Page, scene: Scene, who: str = "bob") -> None:
     """From the front page to the organization; whoever has one organization lands in it."""
     page.goto(f"{scene.product.url}/")
     page.get_by_label("Username").fill(who)
     page.get_by_label("Password").fill(scene.stage.password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(scene.url("credentials/"))
+
+
+def select_the_organization(page: Page, scene: Scene) -> None:
+    """Step 1 and 2 of every procedure of the specification: the organization's name, then *Credentials*, upper left."""
+    page.goto(f"{scene.product.url}/")
+    page.get_by_role("link", name=scene.organization, exact=True).click()
+    credentials = page.get_by_role("link", name="Credentials", exact=True)
+    assert corner(page, credentials) == "upper left"
+    credentials.click()
+
+
+def begin_a_procedure(page: Page, scene: Scene, name: str, kind: str, grant: str = "") -> Locator:
+    """Step 1 to 4 of every procedure that adds a credential, word for word; the dialog."""
+    select_the_organization(page, scene)
+    assert corner(page, page.get_by_role("link", name="Add Credentials")) == "upper right"
+    dialog = open_dialog(page)
+    enter_kind(dialog, name, kind, grant)
+    return dialog
+
+
+def corner(page: Page, link: Locator) -> str:
+    """Where on the page it stands."""
+    box, view = link.bounding_box(), page.viewport_size
+    assert box is not None
+    assert view is not None
+    across = "left" if box["x"] + box["width"] < view["width"] / 2 else "right"
+    return f"{'upper' if box['y'] + box['height'] < view['height'] / 3 else 'lower'} {across}"
 
 
 def open_dialog(page: Page) -> Locator:
@@ -31,11 +71,17 @@ def open_dialog(page: Page) -> Locator:
     return dialog
 
 
-def enter_basics(surface: Locator, name: str, grant: Grant) -> None:
-    """The first step: Name, Authentication Type, Grant Type."""
+def enter_kind(surface: Locator, name: str, kind: str, grant: str = "") -> None:
+    """The first step: Name, Authentication Type and, where the type has one, Grant Type."""
     surface.get_by_label("Name", exact=True).fill(name)
-    surface.get_by_label("Authentication Type").select_option(label="OAuth 2.0")
-    surface.get_by_label("Grant Type").select_option(label=grant)
+    surface.get_by_label("Authentication Type").select_option(label=kind)
+    if grant:
+        surface.get_by_label("Grant Type").select_option(label=grant)
+
+
+def enter_basics(surface: Locator, name: str, grant: Grant) -> None:
+    """The first step for OAuth 2.0."""
+    enter_kind(surface, name, "OAuth 2.0", grant)
 
 
 def press(surface: Locator, button: str) -> None:
@@ -91,40 +137,11 @@ def register_by_hand(browser: Browser, sandbox: Sandbox, name: str, redirect_uri
     return application
 
 
-def add_credential(
-    page: Page,
-    scene: Scene,
-    name: str,
-    grant: Grant = "Authorization Code",
-    *,
-    scope: str = SCOPE,
-    client_secret: str = "",
-) -> Application:
-    """From the list through the dialog up to and with *Authorize*; the client is registered on the way.
-
-    `client_secret` is typed instead of the right one.
-    """
-    page.goto(scene.url())
-    dialog = open_dialog(page)
-    enter_basics(dialog, name, grant)
-    press(dialog, "Next")
-    if grant == "Authorization Code":
-        application = scene.sandbox.register_application(name, redirect_uri=redirect_uri(dialog))
-        press(dialog, "Next")
-    else:
-        application = scene.sandbox.register_application(name, grant="client-credentials")
-    typed = Application(application.client_id, client_secret or application.client_secret)
-    enter_resource(dialog, scene.sandbox, typed, scope=scope)
-    press(dialog, "Authorize")
-    return application
-
-
-def authorized_credential(page: Page, scene: Scene, name: str, *, scope: str = SCOPE) -> tuple[str, Application]:
-    """Add and authorize one of Authorization Code; its id and its client."""
-    application = add_credential(page, scene, name, scope=scope)
-    answer_at_resource(page, scene.sandbox)
-    expect(page.get_by_text(PASSED)).to_be_visible()
-    return credential_id(page), application
+def authorize_here(page: Page, scene: Scene, added: Added, *, allow: bool = True) -> None:
+    """From the page of a credential that is not authorized yet to the resource, and the answer there."""
+    page.goto(scene.url(f"credentials/{added.credential_id}/"))
+    press(page.get_by_role("main"), "Authorize")
+    answer_at_resource(page, scene.sandbox, allow=allow)
 
 
 def credential_id(page: Page) -> str:

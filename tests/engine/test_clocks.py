@@ -78,7 +78,7 @@ def scene(product_factory: Factory, sandbox: Sandbox) -> Scene:
     return Scene(product, Inside(product), added.credential_id, lambda: sandbox.stats(client_id).refreshes)
 
 
-def test_a_fast_clock_renews_nothing_before_its_time(scene: Scene) -> None:
+def test_promise_20_a_fast_clock_renews_nothing_before_its_time(scene: Scene) -> None:
     before = scene.refreshes()
     scene.store(refresh_at=60, expires_at=120, lease_until=None)
     assert scene.on_a_machine_that_is(FAST, f"{REFRESH}, {FIND}") == "NOT_DUE 0"
@@ -93,7 +93,7 @@ def test_a_fast_clock_does_not_call_a_living_token_ended(scene: Scene) -> None:
     assert scene.refreshes() == before
 
 
-def test_a_fast_clock_does_not_break_into_a_lease(scene: Scene) -> None:
+def test_promise_20_a_fast_clock_does_not_break_into_a_lease(scene: Scene) -> None:
     before = scene.refreshes()
     scene.store(refresh_at=-5, expires_at=120, lease_until=30)
     assert scene.on_a_machine_that_is(FAST, f"{REFRESH}, {FIND}") == "BUSY 0"
@@ -107,14 +107,14 @@ def test_a_slow_clock_renews_in_time(scene: Scene) -> None:
     assert scene.refreshes() == before + 1
 
 
-def test_a_slow_clock_does_not_serve_a_token_that_has_ended(scene: Scene) -> None:
+def test_promise_20_a_slow_clock_does_not_serve_a_token_that_has_ended(scene: Scene) -> None:
     generation = scene.inside.generation(scene.credential_id)
     scene.store(refresh_at=-60, expires_at=-30, lease_until=None)
     assert scene.on_a_machine_that_is(SLOW, SERVE) == str(generation + 1)
 
 
 @pytest.mark.parametrize("seconds", [FAST, SLOW])
-def test_what_a_wrong_machine_writes_is_right(scene: Scene, sandbox: Sandbox, seconds: int) -> None:
+def test_promise_20_what_a_wrong_machine_writes_is_right(scene: Scene, sandbox: Sandbox, seconds: int) -> None:
     scene.store(refresh_at=-60, expires_at=-30, lease_until=None)
     assert scene.on_a_machine_that_is(seconds, REFRESH) == "RENEWED"
     ((expires_at, refresh_at),) = scene.inside.rows(

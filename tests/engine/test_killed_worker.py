@@ -127,7 +127,7 @@ def aftermath(product_factory: Factory, sandbox: Sandbox) -> Iterator[Aftermath]
     product.stop()
 
 
-def test_killed_before_the_refresh_is_sent_it_is_sent_once_by_the_next(aftermath: Aftermath) -> None:
+def test_promise_16_killed_before_the_refresh_is_sent_it_is_sent_once_by_the_next(aftermath: Aftermath) -> None:
     left = aftermath.refreshes["before the refresh is sent"]
     assert (left.leased, left.attempts[-1]) == (True, ("started", ""))
     assert left.calls == {"authorization_code": 1}
@@ -135,7 +135,7 @@ def test_killed_before_the_refresh_is_sent_it_is_sent_once_by_the_next(aftermath
     assert aftermath.scene.works(left.added)
 
 
-def test_killed_after_the_provider_rotated_it_is_tried_once_more_and_then_a_person_is_needed(
+def test_promise_16_killed_after_the_provider_rotated_it_is_tried_once_more_and_then_a_person_is_needed(
     aftermath: Aftermath,
 ) -> None:
     left = aftermath.refreshes["before the answer is stored"]
@@ -151,7 +151,7 @@ def test_killed_after_the_provider_rotated_it_is_tried_once_more_and_then_a_pers
 
 
 @pytest.mark.parametrize("point", ANSWERED)
-def test_killed_after_the_answer_was_stored_it_is_applied_without_a_person_or_a_call(
+def test_promise_16_killed_after_the_answer_was_stored_it_is_applied_without_a_person_or_a_call(
     aftermath: Aftermath, point: str
 ) -> None:
     left = aftermath.refreshes[point]
@@ -168,7 +168,7 @@ def test_killed_after_the_swap_there_is_nothing_left_to_do(aftermath: Aftermath)
     assert aftermath.scene.works(left.added)
 
 
-def test_workers_that_die_one_after_another_do_not_call_in_a_loop(aftermath: Aftermath) -> None:
+def test_promise_16_workers_that_die_one_after_another_do_not_call_in_a_loop(aftermath: Aftermath) -> None:
     left = aftermath.one_after_another
     assert left.attempts[-2:] == [("failed", "interrupted"), ("started", "")]
     # It is tried again at the moment that was set for it, and not at every sweep.
@@ -207,7 +207,7 @@ def test_every_point_at_which_a_worker_can_die_was_tried() -> None:
 
 @pytest.mark.postgres
 @pytest.mark.redis
-def test_with_the_real_lease_and_the_real_sweep_it_is_recovered_within_two_minutes(
+def test_promise_16_with_the_real_lease_and_the_real_sweep_it_is_recovered_within_two_minutes(
     product: Callable[..., Product], sandbox: Sandbox, redis_url: str
 ) -> None:
     allowed = {"OUTBOUND_ALLOW": sandbox.host_and_port}

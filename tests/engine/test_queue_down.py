@@ -18,7 +18,9 @@ def without_a_queue(product: Callable[..., Product], sandbox: Sandbox) -> Produc
     return product(web=1, workers=0, redis_url=dead, env={"OUTBOUND_ALLOW": sandbox.host_and_port})
 
 
-def test_authorizing_works_without_a_queue_and_the_sweep_exchanges(without_a_queue: Product, sandbox: Sandbox) -> None:
+def test_promise_17_authorizing_works_without_a_queue_and_the_sweep_exchanges(
+    without_a_queue: Product, sandbox: Sandbox
+) -> None:
     stage = set_the_stage(without_a_queue)
     alice = Visitor(without_a_queue.url, stage).sign_in()
     added = alice.add(sandbox)
@@ -42,7 +44,9 @@ def test_authorizing_works_without_a_queue_and_the_sweep_exchanges(without_a_que
     assert inside.generation(added.credential_id) == 2
 
 
-def test_client_credentials_are_authorized_without_a_queue(without_a_queue: Product, sandbox: Sandbox) -> None:
+def test_promise_17_client_credentials_are_authorized_without_a_queue(
+    without_a_queue: Product, sandbox: Sandbox
+) -> None:
     stage = set_the_stage(without_a_queue)
     alice = Visitor(without_a_queue.url, stage).sign_in()
     added = alice.add(sandbox, grant="client_credentials")

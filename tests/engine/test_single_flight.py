@@ -54,13 +54,15 @@ def storm(product: Product, sandbox: Sandbox) -> None:
     assert set(inside.attempts(credential_id)) == {("applied", "")}
 
 
-def test_each_end_of_a_token_costs_one_refresh_on_sqlite(product: Callable[..., Product], sandbox: Sandbox) -> None:
+def test_promise_14_each_end_of_a_token_costs_one_refresh_on_sqlite(
+    product: Callable[..., Product], sandbox: Sandbox
+) -> None:
     storm(product(web=2, workers=WORKERS, env={"OUTBOUND_ALLOW": sandbox.host_and_port}), sandbox)
 
 
 @pytest.mark.postgres
 @pytest.mark.redis
-def test_each_end_of_a_token_costs_one_refresh_on_postgres(
+def test_promise_14_each_end_of_a_token_costs_one_refresh_on_postgres(
     product: Callable[..., Product], sandbox: Sandbox, redis_url: str
 ) -> None:
     allowed = {"OUTBOUND_ALLOW": sandbox.host_and_port}

@@ -96,7 +96,7 @@ def test_a_name_is_given_once_in_a_bot(bot: Bot, cast: Cast, sign_in: Callable[[
 
 
 @pytest.mark.parametrize("field", ["bot", "credential"])
-def test_another_organizations_rows_cannot_be_chosen(
+def test_promise_29_another_organizations_rows_cannot_be_chosen(
     bot: Bot, cast: Cast, sign_in: Callable[[User], Client], field: str
 ) -> None:
     theirs = (

@@ -32,7 +32,7 @@ def moved(bot: Bot, integration: ApiIntegration, url: str, **changes: Any) -> di
         "https://API.example.com@evil.example/",
     ],
 )
-def test_an_edit_never_takes_a_credential_to_a_new_host(
+def test_promise_30_an_edit_never_takes_a_credential_to_a_new_host(
     bot: Bot, cast: Cast, attached: ApiIntegration, sign_in: Callable[[User], Client], url: str
 ) -> None:
     for user in (cast.dana, cast.alice):

@@ -33,7 +33,7 @@ def jks(workshop: Workshop) -> bytes:
     return workshop.keytool(CLIENT, store="JKS", trusted=[PARTNER])
 
 
-def test_a_real_jks_gives_its_key_its_chain_and_what_it_trusts(jks: bytes) -> None:
+def test_promise_34_a_real_jks_gives_its_key_its_chain_and_what_it_trusts(jks: bytes) -> None:
     assert sniff(jks) is Format.JKS
     opened = open_key_store(jks, PASSWORD)
     assert opened.format == "JKS"
@@ -43,7 +43,7 @@ def test_a_real_jks_gives_its_key_its_chain_and_what_it_trusts(jks: bytes) -> No
 
 
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD.upper()])
-def test_a_wrong_password_of_a_jks_is_said_to_be_one(jks: bytes, password: str) -> None:
+def test_promise_34_a_wrong_password_of_a_jks_is_said_to_be_one(jks: bytes, password: str) -> None:
     with pytest.raises(WrongPassword, match="The password does not open this file"):
         open_key_store(jks, password)
 
@@ -54,7 +54,7 @@ def test_a_key_with_a_password_of_its_own_is_said_to_have_one(workshop: Workshop
         open_key_store(file, PASSWORD)
 
 
-def test_a_jks_of_certificates_alone_is_a_trust_store(workshop: Workshop) -> None:
+def test_promise_34_a_jks_of_certificates_alone_is_a_trust_store(workshop: Workshop) -> None:
     file = workshop.keytool(None, store="JKS", trusted=[PARTNER, ROOT])
     assert {entry.der for entry in open_trust_store(file, PASSWORD).certificates} == {PARTNER.der, ROOT.der}
     with pytest.raises(NoPrivateKey):
@@ -82,7 +82,7 @@ def test_jceks_is_refused_with_what_to_do(workshop: Workshop) -> None:
             opener(file, PASSWORD)
 
 
-def test_a_jks_by_name_that_is_pkcs12_inside_is_told_by_its_bytes(workshop: Workshop) -> None:
+def test_promise_34_a_jks_by_name_that_is_pkcs12_inside_is_told_by_its_bytes(workshop: Workshop) -> None:
     file = workshop.keytool(CLIENT)
     assert sniff(file) is Format.PKCS12
     assert open_key_store(file, PASSWORD).chain[0].der == CLIENT.der
@@ -159,7 +159,7 @@ def test_rc2_decrypts_as_the_rfc_says(key: str, bits: int, plain: str, cipher: s
         decrypt_cbc(bytes.fromhex(key), bits, bytes(8), bytes(9))
 
 
-def test_no_file_is_written_while_a_keystore_is_opened(
+def test_promise_35_no_file_is_written_while_a_keystore_is_opened(
     jks: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -56,7 +56,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("where", BOMBS)
-def test_a_hundred_million_iterations_are_refused_in_under_a_second_wherever_they_stand(where: str) -> None:
+def test_promise_33_a_hundred_million_iterations_are_refused_in_under_a_second_wherever_they_stand(where: str) -> None:
     bomb = BOMBS[where]
     assert len(bomb) < 1024
     started = time.monotonic()
@@ -95,7 +95,7 @@ def test_a_count_that_is_hidden_inside_what_is_encrypted_is_seen_too() -> None:
         open_key_store(file, PASSWORD)
 
 
-def test_what_slips_past_the_counts_is_stopped_by_the_limit_on_processor_time(
+def test_promise_33_what_slips_past_the_counts_is_stopped_by_the_limit_on_processor_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Many derivations, each within its bound. Others are served meanwhile: the work is another process's."""
@@ -123,7 +123,7 @@ def test_what_slips_past_the_counts_is_stopped_by_the_limit_on_processor_time(
     assert ticks > 10
 
 
-def test_the_child_has_little_processor_time_and_memory_and_may_write_no_file() -> None:
+def test_promise_33_the_child_has_little_processor_time_and_memory_and_may_write_no_file() -> None:
     program = "import resource as r; print([r.getrlimit(n)[0] for n in (r.RLIMIT_CPU, r.RLIMIT_AS, r.RLIMIT_FSIZE)])"
     limits = "from credentials.keystores import child; child._limit()"
     limited = [
@@ -136,7 +136,7 @@ def test_the_child_has_little_processor_time_and_memory_and_may_write_no_file() 
 
 
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD.upper(), f"{PASSWORD} "])
-def test_a_wrong_password_is_said_to_be_one(password: str) -> None:
+def test_promise_34_a_wrong_password_is_said_to_be_one(password: str) -> None:
     with pytest.raises(WrongPassword, match="The password does not open this file"):
         open_key_store(serialized(), password)
 
@@ -149,7 +149,7 @@ def test_a_wrong_password_is_noticed_without_an_integrity_code_too(workshop: Wor
             opening.key_store(file, f"wrong {attempt}")
 
 
-def test_a_store_of_certificates_alone_is_no_key_store() -> None:
+def test_promise_34_a_store_of_certificates_alone_is_no_key_store() -> None:
     file = pkcs12.serialize_java_truststore(
         [pkcs12.PKCS12Certificate(CLIENT.certificate, b"t")], serialization.BestAvailableEncryption(b"secret")
     )
@@ -160,7 +160,7 @@ def test_a_store_of_certificates_alone_is_no_key_store() -> None:
 
 
 @pytest.mark.parametrize("store", ["PKCS12", "JKS"])
-def test_two_private_keys_are_refused(workshop: Workshop, store: str) -> None:
+def test_promise_34_two_private_keys_are_refused(workshop: Workshop, store: str) -> None:
     with pytest.raises(SeveralKeys, match="more than one private key"):
         open_key_store(workshop.keytool(CLIENT, more=[issue("another")], store=store), PASSWORD)
 
@@ -200,7 +200,7 @@ def test_indefinite_lengths_and_strings_in_pieces_are_read() -> None:
     assert opened.chain[0].der == CLIENT.der
 
 
-def test_a_file_of_exactly_the_limit_is_looked_at_and_one_more_byte_is_not() -> None:
+def test_promise_33_a_file_of_exactly_the_limit_is_looked_at_and_one_more_byte_is_not() -> None:
     with pytest.raises(Unsupported):
         open_key_store(bytes(MAX_BYTES), "")
     with pytest.raises(TooLarge, match="larger than 64 kB"):

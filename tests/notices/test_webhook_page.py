@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -48,7 +49,7 @@ def secret_in(answer: Any) -> str:
 
 
 def actions() -> list[str]:
-    rows = AuditEntry.objects.filter(object_type="webhook").order_by("position")
+    rows = AuditEntry.objects.filter(object_type="webhook").exclude(action="webhook.viewed").order_by("position")
     return list(rows.values_list("action", flat=True))
 
 
@@ -99,8 +100,56 @@ def test_a_new_secret_counts_at_once(cast: Cast, alice: Client, receiver: LyingS
     assert second not in ("", first)
     notices.provider_down(cast.organization, "login.example.com")
     deliveries.deliver(Webhook.objects.get().pk)
-    verify(second, receiver.requests[0].headers, receiver.requests[0].body)
+    [message] = receiver.requests
+    for secret in (first, second):
+        verify(secret, message.headers, message.body)
+    assert len(message.headers["webhook-signature"].split(" ")) == 2
     assert actions() == ["webhook.created", "webhook.secret_replaced"]
+
+
+def test_a_day_after_it_was_replaced_the_former_secret_signs_nothing_and_is_erased(
+    cast: Cast, alice: Client, receiver: LyingServer
+) -> None:
+    path = f"/organizations/{cast.organization.pk}/webhook/"
+    first = secret_in(alice.post(path, {"url": receiver.url("/hook")}))
+    second = secret_in(alice.post(f"{path}secret/"))
+    assert "signed with the one before, too" in words(alice.get(path))
+    Webhook.objects.update(previous_until=timezone.now() - timedelta(seconds=1))
+    assert "signed with the one before" not in words(alice.get(path))
+    notices.provider_down(cast.organization, "login.example.com")
+    deliveries.deliver(Webhook.objects.get().pk)
+    [message] = receiver.requests
+    verify(second, message.headers, message.body)
+    with pytest.raises(ValueError, match="signature is wrong"):
+        verify(first, message.headers, message.body)
+    sweep.tidy()
+    stored = Webhook.objects.get()
+    assert (stored.previous_secret, stored.previous_until) == ("", None)
+    assert stored.unseal("secret") == second
+
+
+def test_of_two_replacements_within_a_day_the_latter_two_secrets_sign(cast: Cast, alice: Client) -> None:
+    path = f"/organizations/{cast.organization.pk}/webhook/"
+    alice.post(path, {"url": URL})
+    _, *latter = [secret_in(alice.post(f"{path}secret/")) for _ in range(3)]
+    assert deliveries.secrets_of(Webhook.objects.get()) == latter[::-1]
+
+
+def test_another_host_never_sees_a_signature_with_a_former_secret(cast: Cast, alice: Client) -> None:
+    path = f"/organizations/{cast.organization.pk}/webhook/"
+    alice.post(path, {"url": URL})
+    alice.post(f"{path}secret/")
+    new = secret_in(alice.post(path, {"url": "https://other.example.com/hook"}))
+    assert deliveries.secrets_of(Webhook.objects.get()) == [new]
+
+
+def test_a_secret_that_cannot_be_opened_is_replaced_without_an_overlap(cast: Cast, alice: Client) -> None:
+    path = f"/organizations/{cast.organization.pk}/webhook/"
+    alice.post(path, {"url": URL})
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE credentials_webhook SET secret = 'v1:lost:AAAA'")
+    new = secret_in(alice.post(f"{path}secret/"))
+    assert deliveries.secrets_of(Webhook.objects.get()) == [new]
 
 
 @pytest.mark.parametrize("url", ["http://hooks.example.com/", "ftp://x.example.com/", "https://u:p@x.example.com/", ""])

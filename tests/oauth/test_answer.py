@@ -96,7 +96,7 @@ def test_a_code_of_ours_is_not_taken_from_a_provider(code: str) -> None:
 @pytest.mark.parametrize(
     "value", ["a\r\nX-Evil: 1", "a\nb", "a\x00b", "a\x7f", "tökén", "a\u2028b", "\ud800", 5, ["a"]]
 )
-def test_a_token_that_would_break_a_header_is_refused_without_showing_it(member: str, value: object) -> None:
+def test_promise_36_a_token_that_would_break_a_header_is_refused_without_showing_it(member: str, value: object) -> None:
     told = failed({"access_token": "at-1", member: value})
     assert told.code == "malformed_answer"
     assert "Evil" not in str(told)
@@ -127,7 +127,7 @@ def test_a_token_that_would_break_a_header_is_refused_without_showing_it(member:
         ({"seconds": 3600}, None),
     ],
 )
-def test_a_lifetime_is_sane_or_not_said(said: object, seconds: float | None) -> None:
+def test_promise_20_a_lifetime_is_sane_or_not_said(said: object, seconds: float | None) -> None:
     assert granted(expires_in=said).expires_in == seconds
 
 
@@ -170,7 +170,7 @@ def test_a_server_that_says_not_now_is_asked_again(code: str, status: int) -> No
     [(429, "too_many_requests"), (408, "server_error"), (500, "server_error"), (503, "server_error")],
 )
 @pytest.mark.parametrize("body", ["", "<html>", {"error": "invalid_grant"}, {"access_token": "canary"}])
-def test_a_failing_server_is_asked_again_even_when_its_answer_holds_a_token(
+def test_promise_12_a_failing_server_is_asked_again_even_when_its_answer_holds_a_token(
     status: int, code: str, body: object
 ) -> None:
     told = failed(body, status=status)

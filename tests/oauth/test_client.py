@@ -54,7 +54,7 @@ def basic_pair(header: str) -> tuple[str, str]:
 # Client authentication
 
 
-def test_basic_is_form_encoded_before_it_is_joined(lying_server: LyingServer) -> None:
+def test_promise_11_basic_is_form_encoded_before_it_is_joined(lying_server: LyingServer) -> None:
     lying_server.answers(token_answer())
     request_client_credentials(client_of(lying_server), transport=transport_to(lying_server))
     (request,) = lying_server.requests
@@ -62,7 +62,7 @@ def test_basic_is_form_encoded_before_it_is_joined(lying_server: LyingServer) ->
     assert request.form == {"grant_type": "client_credentials"}
 
 
-def test_in_the_body_the_secret_arrives_whole_and_there_is_no_header(lying_server: LyingServer) -> None:
+def test_promise_11_in_the_body_the_secret_arrives_whole_and_there_is_no_header(lying_server: LyingServer) -> None:
     lying_server.answers(token_answer())
     client = client_of(lying_server, authentication="body")
     request_client_credentials(client, transport=transport_to(lying_server))
@@ -83,7 +83,7 @@ def test_a_public_client_names_itself_in_the_body(lying_server: LyingServer, aut
         assert "client_secret" not in request.form
 
 
-def test_a_refusal_of_one_way_is_not_answered_by_trying_the_other(lying_server: LyingServer) -> None:
+def test_promise_11_a_refusal_of_one_way_is_not_answered_by_trying_the_other(lying_server: LyingServer) -> None:
     lying_server.answers(error_answer("invalid_client", status=401))
     answer = request_client_credentials(client_of(lying_server), transport=transport_to(lying_server))
     assert answer.status == 401
@@ -242,7 +242,7 @@ def test_nothing_secret_shows_in_a_repr() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_with_the_secret(serve: Callable[..., LyingServer], status: int) -> None:
+def test_promise_12_a_redirect_is_not_followed_with_the_secret(serve: Callable[..., LyingServer], status: int) -> None:
     target, server = serve(), serve()
     target.answers(token_answer())
     server.answers(redirect_answer(target.url("/steal"), status=status))
@@ -253,7 +253,7 @@ def test_a_redirect_is_not_followed_with_the_secret(serve: Callable[..., LyingSe
     assert target.connections == 0
 
 
-def test_netrc_and_proxies_are_not_read(
+def test_promise_12_netrc_and_proxies_are_not_read(
     serve: Callable[..., LyingServer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     proxy, server = serve(), serve()

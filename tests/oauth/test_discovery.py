@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -127,6 +128,14 @@ def test_nothing_that_is_answered_raises(lying_server: LyingServer, answer: Answ
     lying_server.answers(answer)
     assert found(lying_server) is None
     assert 0 < len(lying_server.requests) <= MAX_REQUESTS
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "punycode", "no-such-charset"])
+def test_promise_21_the_encoding_that_a_server_names_is_not_believed(lying_server: LyingServer, charset: str) -> None:
+    """A megabyte that is said to be Punycode keeps a thread busy for minutes. JSON is UTF-8."""
+    said = {"Content-Type": f"application/json; charset={charset}"}
+    lying_server.on(OPENID, replace(document(lying_server), headers=said))
+    assert found(lying_server) is not None
 
 
 def test_a_redirect_is_not_followed(serve: Callable[..., LyingServer]) -> None:

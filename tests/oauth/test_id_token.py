@@ -202,6 +202,12 @@ def test_what_is_no_set_of_keys_is_refused(text: str) -> None:
         keys_from_jwks(text)
 
 
+def test_promise_21_a_set_of_keys_cannot_make_us_make_one() -> None:
+    """The library makes a key of any size where it is told to `generate` one; a large one takes it hours."""
+    with pytest.raises(UnusableKeys):
+        keys_from_jwks(json.dumps({"keys": [{"kty": "RSA", "generate": "RSA", "size": 2048}]}))
+
+
 @pytest.mark.parametrize("text", ["", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "ssh-rsa AAAA"])
 def test_what_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(UnusableKeys):

@@ -47,14 +47,14 @@ def test_an_organization_that_does_not_exist_is_not_found(cast):
         enter(cast.alice, uuid.uuid4(), Action.SEE_BOTS)
 
 
-def test_a_disabled_person_is_outside_from_the_next_request_on(cast):
+def test_promise_29_a_disabled_person_is_outside_from_the_next_request_on(cast):
     cast.alice.is_active = False
     cast.alice.save()
     with pytest.raises(Http404):
         enter(cast.alice, cast.organization.pk, Action.SEE_BOTS)
 
 
-def test_a_changed_role_counts_from_the_next_request_on(cast):
+def test_promise_29_a_changed_role_counts_from_the_next_request_on(cast):
     enter(cast.bob, cast.organization.pk, Action.MANAGE_CREDENTIALS)
     services.change_role(Actor.worker(), Membership.objects.get(user=cast.bob), Role.VIEWER)
     with pytest.raises(PermissionDenied):

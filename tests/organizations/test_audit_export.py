@@ -58,10 +58,10 @@ def test_the_page_links_to_the_export_with_its_filters(cast, bob):
 def test_the_page_filters_by_date(cast, bob):
     today = f"{timezone.now():%Y-%m-%d}"
     url = f"/organizations/{cast.organization.pk}/activity/"
-    assert bob.get(url, {"since": today, "until": today}).context["entries"]
-    assert bob.get(url, {"until": "2020-01-01"}).context["entries"] == []
-    assert bob.get(url, {"since": "9999-12-31", "until": "9999-12-31"}).context["entries"] == []
-    assert bob.get(url, {"since": "not a date"}).context["entries"]
+    assert bob.get(url, {"since": today, "until": today}).context["page"]["rows"]
+    assert bob.get(url, {"until": "2020-01-01"}).context["page"]["rows"] == []
+    assert bob.get(url, {"since": "9999-12-31", "until": "9999-12-31"}).context["page"]["rows"] == []
+    assert bob.get(url, {"since": "not a date"}).context["page"]["rows"]
 
 
 def test_json_lines_can_be_verified_one_by_one(cast, bob):
@@ -83,7 +83,7 @@ def test_an_export_is_in_the_log_and_no_longer_than_it_was_then(cast, bob):
     assert json.loads(row["details"]) == {"format": "csv", "action": "activity"}
 
 
-def test_another_organization_and_a_role_that_is_too_small_export_nothing(cast, client):
+def test_promise_29_another_organization_and_a_role_that_is_too_small_export_nothing(cast, client):
     client.force_login(cast.charlie)
     assert client.get(page(cast.organization, "csv")).status_code == 404
     client.force_login(cast.vic)

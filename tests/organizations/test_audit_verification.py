@@ -61,7 +61,7 @@ def test_an_untouched_chain_is_intact(chain):
         "hash = 'f00'",
     ],
 )
-def test_an_edited_entry_is_found(chain, change):
+def test_promise_42_an_edited_entry_is_found(chain, change):
     tamper("UPDATE {table} SET " + change + " WHERE id = %s", pk_at(chain, 7))  # noqa: S608
     found = audit.verify(chain)
     assert (found.broken_at, found.reason) == (7, "edited")
@@ -74,13 +74,13 @@ def test_a_changed_time_is_found(chain):
 
 
 @pytest.mark.parametrize("position", [1, 5, 6])
-def test_a_removed_entry_is_found(chain, position):
+def test_promise_42_a_removed_entry_is_found(chain, position):
     tamper("DELETE FROM {table} WHERE id = %s", pk_at(chain, position))
     found = audit.verify(chain)
     assert (found.broken_at, found.reason) == (position, "removed")
 
 
-def test_a_removed_end_is_found(chain):
+def test_promise_42_a_removed_end_is_found(chain):
     tamper("DELETE FROM {table} WHERE id = %s", pk_at(chain, 12))
     found = audit.verify(chain)
     assert (found.broken_at, found.reason) == (12, "removed from the end")
@@ -93,7 +93,7 @@ def test_a_removed_end_with_the_head_set_back_is_found_by_the_hash(chain):
     assert (found.broken_at, found.reason) == (11, "does not match the head")
 
 
-def test_reordered_entries_are_found(chain):
+def test_promise_42_reordered_entries_are_found(chain):
     fourth, fifth = pk_at(chain, 4), pk_at(chain, 5)
     tamper("UPDATE {table} SET position = 1000 WHERE id = %s", fourth)
     tamper("UPDATE {table} SET position = 4 WHERE id = %s", fifth)
@@ -136,7 +136,7 @@ def run(*arguments):
     return 0, out.getvalue()
 
 
-def test_the_command_prints_each_chain_with_its_head(chain, cast):
+def test_promise_42_the_command_prints_each_chain_with_its_head(chain, cast):
     code, text = run()
     assert code == 0
     lines = text.splitlines()
@@ -146,7 +146,7 @@ def test_the_command_prints_each_chain_with_its_head(chain, cast):
     assert text.count("intact") == 3
 
 
-def test_the_command_ends_with_1_when_a_chain_is_broken(chain, cast):
+def test_promise_42_the_command_ends_with_1_when_a_chain_is_broken(chain, cast):
     tamper("UPDATE {table} SET actor_label = 'nobody' WHERE id = %s", pk_at(chain, 3))
     code, text = run()
     assert code == 1

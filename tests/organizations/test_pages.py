@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from organizations import services
+from organizations import audit, services
 from organizations.audit import Actor
 from organizations.models import AuditEntry, Bot, Membership, Role, ServiceToken
 from organizations.policies import Action, allows
@@ -222,7 +222,7 @@ class TestServiceTokens:
     def form(self, client, url):
         return client.get(f"{url}add/").context["form"]["id"].value()
 
-    def test_a_new_token_is_shown_once_and_gone_on_reload(self, cast, client):
+    def test_promise_31_a_new_token_is_shown_once_and_gone_on_reload(self, cast, client):
         client.force_login(cast.alice)
         url = f"/organizations/{cast.organization.pk}/service-tokens/"
         data = {"id": str(self.form(client, url)), "name": "Platform", "expires": "90", "scopes": ["tokens:read"]}
@@ -271,27 +271,47 @@ class TestActivity:
         return f"/organizations/{cast.organization.pk}/activity/"
 
     def test_it_says_who_did_what_newest_first(self, cast, client, url, things):
-        entries = client.get(url).context["entries"]
+        entries = client.get(url).context["page"]["rows"]
         assert [entry.what for entry in entries[:2]] == ["Service token created", "Bot created"]
         assert entries == sorted(entries, key=lambda entry: -entry.position)
         assert all(entry.chain_id == cast.organization.pk for entry in entries)
 
     def test_the_filter_is_in_the_address(self, cast, client, url, things):
-        shown = client.get(url, {"action": "bot"}).context["entries"]
+        shown = client.get(url, {"action": "bot"}).context["page"]["rows"]
         assert [entry.action for entry in shown] == ["bot.created"]
         by_alice = client.get(url, {"actor": f"user:{cast.alice.pk}"})
-        assert by_alice.context["entries"] == []
+        assert by_alice.context["page"]["rows"] == []
         assert "Nothing matches" in by_alice.content.decode()
+
+    @pytest.mark.parametrize(
+        "action",
+        [
+            "webhook.tested",
+            "notice.expiring",
+            "domain.created",
+            "authorization.started",
+            "challenge.failed",
+            "consumer.renewed",
+            "identity_provider.changed",
+            "provider.down",
+        ],
+    )
+    def test_what_other_applications_record_is_offered_as_a_group(self, cast, client, url, action):
+        audit.record(cast.organization, COMMAND, action)
+        page = client.get(url, {"action": action.partition(".")[0]})
+        assert [entry.action for entry in page.context["page"]["rows"]] == [action]
+        usual = dict(client.get(url).context["form"].fields["action"].choices)
+        assert action.partition(".")[0] in usual
 
     def test_it_is_read_page_by_page_with_the_filter_kept(self, cast, client, url):
         for number in range(60):
             services.create_bot(COMMAND, cast.organization, f"Bot {number:02}")
         first = client.get(url, {"action": "bot.created"})
-        second = client.get(f"{url}?{first.context['older']}")
-        labels = [entry.object_label for entry in first.context["entries"] + second.context["entries"]]
+        second = client.get(f"{url}{first.context['page']['next_url']}")
+        labels = [entry.object_label for entry in first.context["page"]["rows"] + second.context["page"]["rows"]]
         assert labels == [f"Bot {number:02}" for number in reversed(range(60))]
-        assert second.context["older"] == ""
-        assert second.context["newest"] == "?action=bot.created"
+        assert second.context["page"]["next_url"] == ""
+        assert second.context["page"]["previous_url"] == f"{url}?action=bot.created"
 
     @pytest.mark.parametrize(
         "query", ["before=x", "before=-1", "before=9999999999999999999999", "actor=%00", "action=%00", "action=%25"]

@@ -28,7 +28,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("action", Action)
-def test_a_role_may_do_exactly_what_the_rules_say(role, action):
+def test_promise_29_a_role_may_do_exactly_what_the_rules_say(role, action):
     assert allows(role, action) == (action in EXPECTED[role])
     assert (action in allowed(role)) == (action in EXPECTED[role])
 

@@ -30,7 +30,7 @@ def minted(cast):
     return services.create_service_token(COMMAND, cast.organization, "Booking bot", in_days(30))
 
 
-def test_a_token_has_a_recognizable_beginning_256_random_bits_and_a_checksum():
+def test_promise_31_a_token_has_a_recognizable_beginning_256_random_bits_and_a_checksum():
     tokens = {service_tokens.mint() for _ in range(200)}
     assert len(tokens) == 200
     for token in tokens:
@@ -60,7 +60,7 @@ def test_a_token_is_recognized_with_its_organization_and_account_in_one_query(ca
         assert known.organization.account == cast.account
 
 
-def test_only_the_hash_and_the_first_characters_are_kept(minted):
+def test_promise_31_only_the_hash_and_the_first_characters_are_kept(minted):
     token, plaintext = minted
     assert token.prefix == plaintext[4:12]
     with connection.cursor() as cursor:
@@ -73,7 +73,7 @@ def test_an_unknown_token_is_nobodys(minted):
     assert services.authenticate_service_token(service_tokens.mint()) is None
 
 
-def test_an_expired_token_is_nobodys(minted):
+def test_promise_31_an_expired_token_is_nobodys(minted):
     token, plaintext = minted
     ServiceToken.objects.update(expires_at=timezone.now())
     assert services.authenticate_service_token(plaintext) is None
@@ -112,7 +112,7 @@ def test_the_last_use_is_written_at_most_once_a_minute(minted):
 
 
 @pytest.mark.parametrize("days", [-1, 0, 732])
-def test_a_lifetime_is_bounded(cast, days):
+def test_promise_31_a_lifetime_is_bounded(cast, days):
     with pytest.raises(ValidationError) as refusal:
         services.create_service_token(COMMAND, cast.organization, "Forever", in_days(days))
     assert set(refusal.value.message_dict) == {"expires"}

@@ -56,7 +56,7 @@ def test_sign_in_leads_back_to_the_page_that_was_asked_for(cast, client):
     assert sign_in(client, "alice", cast.password, next=page)["Location"] == page
 
 
-def test_a_failure_says_the_same_whether_there_is_such_a_person_or_not(cast, client):
+def test_promise_32_a_failure_says_the_same_whether_there_is_such_a_person_or_not(cast, client):
     User.objects.filter(pk=cast.vic.pk).update(is_active=False)
     answers = [sign_in(client, "alice", "wrong"), sign_in(client, "nobody", "wrong"), sign_in(client, "vic", "wrong")]
     errors = [list(answer.context["form"].non_field_errors()) for answer in answers]
@@ -64,7 +64,7 @@ def test_a_failure_says_the_same_whether_there_is_such_a_person_or_not(cast, cli
     assert "Error:" in answers[0].content.decode().split("</title>")[0]
 
 
-def test_five_failures_lock_the_door_even_for_the_right_password(cast, client):
+def test_promise_32_five_failures_lock_the_door_even_for_the_right_password(cast, client):
     for attempt in range(4):
         assert sign_in(client, "alice", f"wrong {attempt}").status_code == 200
     assert sign_in(client, "alice", "wrong").status_code == 429
@@ -75,7 +75,7 @@ def test_five_failures_lock_the_door_even_for_the_right_password(cast, client):
     assert told("user.locked_out").exists()
 
 
-def test_an_unknown_name_is_locked_with_the_same_words(cast, client):
+def test_promise_32_an_unknown_name_is_locked_with_the_same_words(cast, client):
     pages = [
         [sign_in(client, name, "wrong").content.decode().split("csrfmiddlewaretoken")[0] for _ in range(6)]
         for name in ("alice", "nobody")
@@ -83,7 +83,7 @@ def test_an_unknown_name_is_locked_with_the_same_words(cast, client):
     assert [page.replace("nobody", "alice") for page in pages[1]] == pages[0]
 
 
-def test_a_forged_address_does_not_help(cast, client):
+def test_promise_32_a_forged_address_does_not_help(cast, client):
     for attempt in range(5):
         sign_in_from(client, f"198.51.100.{attempt}", "wrong")
     assert sign_in_from(client, "198.51.100.99", cast.password).status_code == 429

@@ -49,7 +49,7 @@ def within(seconds: float) -> Iterator[None]:
         pytest.param(Answer(wait=5), id="an answer that comes late"),
     ],
 )
-def test_the_deadline_is_for_the_whole_answer(lying_server: LyingServer, answer: Answer) -> None:
+def test_promise_12_the_deadline_is_for_the_whole_answer(lying_server: LyingServer, answer: Answer) -> None:
     lying_server.answers(answer)
     with within(DEADLINE + 0.5), pytest.raises(DeadlineExceeded, match=r"within 0\.5 seconds"):
         to(lying_server).get(lying_server.url())
@@ -114,7 +114,7 @@ def test_a_name_that_is_not_known_says_so() -> None:
         pytest.param(Answer(raw=b"HTTP/1.1 100 Continue\r\n\r\n" * 50_000), id="informational answers without an end"),
     ],
 )
-def test_an_answer_larger_than_the_cap_is_refused(lying_server: LyingServer, answer: Answer) -> None:
+def test_promise_12_an_answer_larger_than_the_cap_is_refused(lying_server: LyingServer, answer: Answer) -> None:
     lying_server.answers(answer)
     with pytest.raises(TooLarge, match="larg"):
         to(lying_server, deadline=20).get(lying_server.url())
@@ -197,7 +197,9 @@ def test_a_redirect_is_handed_back_and_not_followed(serve: Callable[..., LyingSe
     assert target.connections == 0
 
 
-def test_a_redirect_inward_is_blocked_even_for_a_session_that_follows(serve: Callable[..., LyingServer]) -> None:
+def test_promise_38_a_redirect_inward_is_blocked_even_for_a_session_that_follows(
+    serve: Callable[..., LyingServer],
+) -> None:
     target, server = serve(), serve()
     server.answers(redirect_answer(target.url("/inside")))
     session = requests.Session()

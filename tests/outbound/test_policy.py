@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+import requests
 from django.conf import LazySettings
 
 from credentials.outbound import (
@@ -43,6 +44,10 @@ def fake_names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
         "2130706433",
         "0177.0.0.1",
         "0x7f.0.0.1",
+        "0x7f000001",
+        "017700000001",
+        "127.0.1",
+        "0x7f.1",
         "0",
         "0.0.0.0",  # noqa: S104
         "169.254.169.254",
@@ -77,9 +82,26 @@ def fake_names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
         "[100::1]",
     ],
 )
-def test_no_spelling_of_an_address_inside_is_connected_to(host: str) -> None:
+def test_promise_38_no_spelling_of_an_address_inside_is_connected_to(host: str) -> None:
     with pytest.raises(Blocked, match="not public"):
         guarded_session(deadline=2, allowance=NOTHING).get(f"https://{host}/")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        # Digits and dots of other scripts, which IDNA writes as ours.
+        "\uff11\uff12\uff17.\uff10.\uff10.\uff11",
+        "\u2460\u2461\u2466.0.0.1",
+        "127\u30020\u30020\u30021",
+        "LOCALHOST.",
+        "\uff4cocalhost",
+    ],
+)
+def test_promise_38_no_other_script_leads_inside(lying_server: LyingServer, host: str) -> None:
+    with pytest.raises(requests.RequestException):
+        guarded_session(deadline=2, allowance=NOTHING).get(lying_server.url(host=host).replace("http:", "https:"))
+    assert lying_server.connections == 0
 
 
 @pytest.mark.parametrize(
@@ -107,7 +129,7 @@ def test_nothing_is_sent_to_a_blocked_server(lying_server: LyingServer) -> None:
     assert lying_server.connections == 0
 
 
-def test_a_name_that_changes_its_address_is_looked_up_once_and_never_reaches_the_second(
+def test_promise_38_a_name_that_changes_its_address_is_looked_up_once_and_never_reaches_the_second(
     lying_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lying_server.answers(Answer(body=b"inside"))
@@ -119,7 +141,9 @@ def test_a_name_that_changes_its_address_is_looked_up_once_and_never_reaches_the
     assert lying_server.connections == 0
 
 
-def test_a_name_that_moves_inside_after_a_first_good_answer_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promise_38_a_name_that_moves_inside_after_a_first_good_answer_is_blocked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     fake_names(monkeypatch, ["127.0.0.1"])
     with pytest.raises(Blocked):
         guarded_session(deadline=2, allowance=NOTHING).get("https://rebind.example/")
@@ -147,7 +171,7 @@ def test_the_second_address_is_tried_when_the_first_refuses(
     assert answer.content == b"hello"
 
 
-def test_an_entry_with_host_and_port_allows_exactly_these(serve: Callable[..., LyingServer]) -> None:
+def test_promise_38_an_entry_with_host_and_port_allows_exactly_these(serve: Callable[..., LyingServer]) -> None:
     allowed, other = serve(), serve()
     session = guarded_session(deadline=2, allowance=parse_allow([allowed.allow_entry]))
     assert session.get(allowed.url()).status_code == 404

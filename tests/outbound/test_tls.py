@@ -34,13 +34,13 @@ def refused(session: requests.Session, url: str) -> str:
     return str(caught.value)
 
 
-def test_a_self_signed_certificate_is_refused_and_nothing_is_sent(serve: Serve, tmp_path: Path) -> None:
+def test_promise_39_a_self_signed_certificate_is_refused_and_nothing_is_sent(serve: Serve, tmp_path: Path) -> None:
     server = serve(tls=certificates.server_context(certificates.self_signed("127.0.0.1"), tmp_path))
     assert "self-signed certificate" in refused(session_to(server), server.url())
     assert server.requests == []
 
 
-def test_a_certificate_of_a_foreign_authority_is_refused(serve: Serve, tmp_path: Path, ca: Issued) -> None:
+def test_promise_39_a_certificate_of_a_foreign_authority_is_refused(serve: Serve, tmp_path: Path, ca: Issued) -> None:
     server = serve(tls=certificates.server_context(certificates.leaf("127.0.0.1", ca), tmp_path))
     assert "unable to get local issuer" in refused(session_to(server), server.url())
     other = certificates.authority("Other CA")
@@ -48,7 +48,7 @@ def test_a_certificate_of_a_foreign_authority_is_refused(serve: Serve, tmp_path:
     assert server.requests == []
 
 
-def test_a_certificate_of_another_host_is_refused(serve: Serve, tmp_path: Path, ca: Issued) -> None:
+def test_promise_39_a_certificate_of_another_host_is_refused(serve: Serve, tmp_path: Path, ca: Issued) -> None:
     server = serve(tls=certificates.server_context(certificates.leaf("other.example", ca), tmp_path))
     assert "mismatch" in refused(session_to(server, trusted=ca), server.url())
     assert server.requests == []
@@ -62,12 +62,12 @@ def test_a_name_in_the_common_name_alone_does_not_count(
     assert "Hostname mismatch" in refused(session_to(server, trusted=ca), server.url(host="shop.example"))
 
 
-def test_an_expired_certificate_is_refused(serve: Serve, tmp_path: Path, ca: Issued) -> None:
+def test_promise_39_an_expired_certificate_is_refused(serve: Serve, tmp_path: Path, ca: Issued) -> None:
     server = serve(tls=certificates.server_context(certificates.leaf("127.0.0.1", ca, days=-1), tmp_path))
     assert "expired" in refused(session_to(server, trusted=ca), server.url())
 
 
-def test_the_typed_name_is_verified_and_sent_as_sni_while_the_judged_address_is_connected_to(
+def test_promise_38_the_typed_name_is_verified_and_sent_as_sni_while_the_judged_address_is_connected_to(
     serve: Serve, tmp_path: Path, ca: Issued, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(tls=certificates.server_context(certificates.leaf("shop.example", ca), tmp_path))
@@ -86,7 +86,9 @@ def test_an_address_in_the_certificate_counts_for_that_address(serve: Serve, tmp
     assert session_to(server, trusted=ca).get(server.url()).content == b"hello"
 
 
-def test_verification_cannot_be_switched_off(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promise_39_verification_cannot_be_switched_off(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = serve(tls=certificates.server_context(certificates.self_signed("127.0.0.1"), tmp_path))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.self_signed("127.0.0.1").write(tmp_path)))
     session = session_to(server)

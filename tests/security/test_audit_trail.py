@@ -4,29 +4,39 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from credentials import runtime
 from credentials.models import Credential, OAuthToken
-from credentials.services import refresh, use
+from credentials.services import refresh, use, webhooks
 from organizations import audit, chain
+from organizations.access import enter
 from organizations.audit import Actor
 from organizations.models import AuditChain, AuditEntry
+from organizations.policies import Action
 from tests.support.journeys import authorized_credential
 from tests.support.lying_server import LyingServer, error_answer, token_answer
 from tests.support.people import Cast
+from tests.support.second_factor import sign_in_staff
 from tests.support.windows import actions_about, authorize, come_back, url, window, work
 
 pytestmark = pytest.mark.django_db
+
+
+def newest() -> AuditEntry:
+    return AuditEntry.objects.latest("pk")
 
 
 def latest() -> AuditEntry:
     return AuditEntry.objects.filter(object_type="credential").latest("position")
 
 
-def test_the_life_of_a_credential_is_told_from_the_first_to_the_last(cast: Cast, token_endpoint: LyingServer) -> None:
+def test_promise_41_the_life_of_a_credential_is_told_from_the_first_to_the_last(
+    cast: Cast, token_endpoint: LyingServer
+) -> None:
     bob = window(cast.bob)
     resource = add_basics(bob, cast)
     bob.post(resource)
@@ -69,7 +79,7 @@ def add_basics(client: Client, cast: Cast) -> str:
     return str(client.post(reverse("credentials:add", args=[cast.organization.pk]), basics)["Location"])
 
 
-def test_what_fails_is_told_too(cast: Cast, credential: Credential, token_endpoint: LyingServer) -> None:
+def test_promise_41_what_fails_is_told_too(cast: Cast, credential: Credential, token_endpoint: LyingServer) -> None:
     bob = window(cast.bob)
     come_back(bob, credential, state=authorize(bob, credential).state, error="access_denied")
     assert (latest().action, latest().outcome) == ("authorization.failed", "failed")
@@ -93,7 +103,7 @@ def test_a_renewal_that_fails_is_told(cast: Cast, token_endpoint: LyingServer) -
 
 
 @pytest.mark.parametrize("page", ["edit", "delete"])
-def test_being_denied_is_told(cast: Cast, credential: Credential, page: str) -> None:
+def test_promise_41_being_denied_is_told(cast: Cast, credential: Credential, page: str) -> None:
     window(cast.vic).post(url(page, credential))
     entry = AuditEntry.objects.get(action="access.denied")
     assert (entry.actor_label, entry.outcome) == ("vic", "denied")
@@ -116,7 +126,7 @@ def serve_it(client: Client, credential: Credential) -> None:
 
 
 @pytest.mark.parametrize("change", [edit_it, delete_it, start_it, serve_it])
-def test_what_cannot_be_told_is_not_done(
+def test_promise_41_what_cannot_be_told_is_not_done(
     cast: Cast,
     token_endpoint: LyingServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -159,3 +169,55 @@ def test_a_use_whose_secrets_do_not_open_is_told(cast: Cast, token_endpoint: Lyi
         str(credential.pk),
     )
     use.hand_out_token(other, actor=Actor.worker())
+
+
+def test_promise_41_a_view_of_a_secrets_existence_is_told(cast: Cast, credential: Credential) -> None:
+    """Who is shown which secrets there are, on the page of the credential and on that of its edit."""
+    for page in ("detail", "edit"):
+        assert "configured" in window(cast.bob).get(url(page, credential)).content.decode()
+    seen = AuditEntry.objects.filter(action="credential.viewed", object_id=str(credential.pk))
+    assert [(entry.actor_label, entry.outcome) for entry in seen] == [("bob", "ok")] * 2
+    # What happened to it is not buried under who looked.
+    assert "credential.viewed" not in window(cast.bob).get(url("detail", credential)).content.decode()
+    window(cast.alice).get(reverse("credentials:identity-provider", args=[cast.account.number]))
+    assert (newest().action, newest().actor_label) == ("identity_provider.viewed", "alice")
+    made, _ = webhooks.save(enter(cast.alice, cast.organization.pk, Action.MANAGE_WEBHOOKS), None, "https://h.example/")
+    window(cast.alice).get(reverse("credentials:webhook", args=[cast.organization.pk]))
+    assert (newest().action, newest().object_id) == ("webhook.viewed", str(made.pk))
+
+
+def test_promise_41_a_page_that_asks_for_itself_again_is_one_view(cast: Cast, credential: Credential) -> None:
+    """And what it is sent every few seconds says nothing of secrets, so that nobody looks without being told of."""
+    bob = window(cast.bob)
+    assert "configured" in bob.get(url("detail", credential)).content.decode()
+    for _ in range(3):
+        again = bob.get(url("detail", credential), headers={"HX-Request": "true", "HX-Trigger": "activity"})
+        assert 'id="activity"' in again.content.decode()
+        assert "configured" not in again.content.decode()
+    assert AuditEntry.objects.filter(action="credential.viewed").count() == 1
+    webhooks.save(enter(cast.alice, cast.organization.pk, Action.MANAGE_WEBHOOKS), None, "https://h.example/")
+    page = reverse("credentials:webhook", args=[cast.organization.pk])
+    for asked in ({}, {"HX-Trigger": "log"}, {"HX-Trigger": "log"}):
+        assert ("configured" in window(cast.alice).get(page, headers=asked).content.decode()) == (not asked)
+    assert AuditEntry.objects.filter(action="webhook.viewed").count() == 1
+
+
+def test_promise_41_staff_who_look_at_a_row_with_secrets_are_told_of(cast: Cast, token_endpoint: LyingServer) -> None:
+    credential = authorized_credential(cast, token_endpoint)
+    root = sign_in_staff(Client(), User.objects.create_superuser("root"))
+    for model in ("credential", "oauthtoken"):
+        assert root.get(reverse(f"admin:credentials_{model}_change", args=[credential.pk])).status_code == 200
+        assert (newest().action, newest().actor_label, newest().object_type) == ("staff.viewed", "root", model)
+    root.get(reverse("admin:credentials_credential_changelist"))
+    assert AuditEntry.objects.filter(action="staff.viewed").count() == 2
+
+
+def test_promise_41_a_page_that_cannot_be_told_of_is_not_shown(
+    cast: Cast, credential: Credential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **details: object) -> None:
+        raise RuntimeError("the log is full")
+
+    monkeypatch.setattr(chain, "append", refuse)
+    with pytest.raises(RuntimeError):
+        window(cast.bob).get(url("detail", credential))

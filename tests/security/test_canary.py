@@ -127,7 +127,7 @@ def test_the_canaries_did_fly(haunted: Haunted) -> None:
     assert [request.form["grant_type"] for request in consumers].count("authorization_code") >= 3 * len(FAILURES) + 3
 
 
-def test_no_secret_is_in_a_file_of_the_product(haunted: Haunted) -> None:
+def test_promise_22_no_secret_is_in_a_file_of_the_product(haunted: Haunted) -> None:
     """The SQLite file with its write-ahead log, the broker's folder, beat's schedule, and every process's log."""
     kept = files(haunted.product.folder)
     assert any(name.startswith("log/web.1") for name in kept)
@@ -139,11 +139,11 @@ def test_no_secret_is_in_a_file_of_the_product(haunted: Haunted) -> None:
     assert haunted.cage.sightings(kept) == []
 
 
-def test_no_secret_is_in_a_temporary_file(haunted: Haunted) -> None:
+def test_promise_22_no_secret_is_in_a_temporary_file(haunted: Haunted) -> None:
     assert haunted.cage.sightings(files(Path(haunted.product.env["SCRATCH"]))) == []
 
 
-def test_no_secret_is_in_a_dump_of_postgresql(haunted: Haunted) -> None:
+def test_promise_22_no_secret_is_in_a_dump_of_postgresql(haunted: Haunted) -> None:
     url = haunted.product.env["DATABASE_URL"]
     if not url.startswith("postgres"):
         assert url.startswith("sqlite")  # its file is searched above
@@ -155,7 +155,7 @@ def test_no_secret_is_in_a_dump_of_postgresql(haunted: Haunted) -> None:
     assert haunted.cage.sightings({"pg_dump": done.stdout}) == []
 
 
-def test_no_secret_is_in_the_queue_and_tasks_carry_ids_alone(haunted: Haunted) -> None:
+def test_promise_24_no_secret_is_in_the_queue_and_tasks_carry_ids_alone(haunted: Haunted) -> None:
     arguments = task_arguments(haunted.queued)
     assert arguments, "the queue was empty"
     assert all(uuid.UUID(argument) for each in arguments for argument in each)
@@ -163,18 +163,18 @@ def test_no_secret_is_in_the_queue_and_tasks_carry_ids_alone(haunted: Haunted) -
     assert haunted.cage.sightings(dict(queue_of(haunted.product))) == []
 
 
-def test_no_secret_is_in_redis(haunted: Haunted) -> None:
+def test_promise_22_no_secret_is_in_redis(haunted: Haunted) -> None:
     url = haunted.product.env["REDIS_URL"]
     assert haunted.cage.sightings(dict(redis_keys(url)) if url else {}) == []
 
 
-def test_no_secret_is_in_a_session(haunted: Haunted) -> None:
+def test_promise_22_no_secret_is_in_a_session(haunted: Haunted) -> None:
     sessions = haunted.product.manage("shell", "--verbosity", "0", "-c", _SESSIONS)
     assert "_auth_user_id" in sessions
     assert haunted.cage.sightings({"sessions": sessions}) == []
 
 
-def test_no_secret_is_in_a_page_that_alice_can_reach(haunted: Haunted) -> None:
+def test_promise_22_no_secret_is_in_a_page_that_alice_can_reach(haunted: Haunted) -> None:
     alice = haunted.visitor("alice")
     url = haunted.product.url
     starts = [f"{url}/", *haunted.progress_pages]
@@ -185,17 +185,17 @@ def test_no_secret_is_in_a_page_that_alice_can_reach(haunted: Haunted) -> None:
     assert haunted.cage.sightings(pages) == []
 
 
-def test_no_secret_is_in_a_page_that_came_back_with_an_error(haunted: Haunted) -> None:
+def test_promise_22_no_secret_is_in_a_page_that_came_back_with_an_error(haunted: Haunted) -> None:
     assert len(haunted.pages) >= 9
     assert haunted.cage.sightings(haunted.pages) == []
 
 
-def test_no_secret_is_in_an_error_of_the_api(haunted: Haunted) -> None:
+def test_promise_22_no_secret_is_in_an_error_of_the_api(haunted: Haunted) -> None:
     assert len(haunted.errors) >= 6 * len(FAILURES)
     assert haunted.cage.sightings(haunted.errors) == []
 
 
-def test_no_secret_is_in_a_file_of_the_repository(haunted: Haunted) -> None:
+def test_promise_22_no_secret_is_in_a_file_of_the_repository(haunted: Haunted) -> None:
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True, text=True, timeout=60).stdout.split("\0")
     content = {name: (ROOT / name).read_bytes() for name in names if name and (ROOT / name).is_file()}
@@ -203,13 +203,13 @@ def test_no_secret_is_in_a_file_of_the_repository(haunted: Haunted) -> None:
     assert haunted.cage.sightings(content) == []
 
 
-def test_dumpdata_shows_no_secret(haunted: Haunted) -> None:
+def test_promise_25_dumpdata_shows_no_secret(haunted: Haunted) -> None:
     dumped = haunted.product.manage("dumpdata")
     assert "By code" in dumped
     assert haunted.cage.sightings({"dumpdata": dumped}) == []
 
 
-def test_no_page_of_the_django_admin_shows_a_secret_or_an_envelope(haunted: Haunted) -> None:
+def test_promise_25_no_page_of_the_django_admin_shows_a_secret_or_an_envelope(haunted: Haunted) -> None:
     haunted.product.manage("shell", "--verbosity", "0", "-c", _SUPERUSER)
     root = haunted.visitor("root")
     assert root.stage.password == PASSWORD

@@ -8,7 +8,7 @@ WRAPPINGS = list(packed(""))
 
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
-def test_a_canary_is_found_however_it_is_wrapped(wrapping: str) -> None:
+def test_promise_22_a_canary_is_found_however_it_is_wrapped(wrapping: str) -> None:
     cage = Cage()
     secret = cage.new("client secret", around='p%a+s:s word/&="{}?')
     assert cage.sightings({"here": b"\x00noise " + packed(secret)[wrapping] + b" noise"}) == ["here: client secret"]

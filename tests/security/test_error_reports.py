@@ -73,7 +73,7 @@ def post_without(haunted: Haunted, visitor: Visitor, table: str, page: str, form
     assert_silent(haunted, answer, table)
 
 
-def test_the_wizard_that_fails_says_nothing_of_the_secret_it_was_sent(broken: Haunted) -> None:
+def test_promise_23_the_wizard_that_fails_says_nothing_of_the_secret_it_was_sent(broken: Haunted) -> None:
     bob = broken.visitor("bob")
     basics = {"name": "Broken", "kind": "oauth2", "grant_type": "client_credentials"}
     step = bob.step(bob.post(bob.credentials_url("add/"), basics))
@@ -103,7 +103,7 @@ def test_the_sign_in_that_fails_says_nothing_of_the_password(broken: Haunted) ->
     post_without(broken, somebody, "auth_user", "/accounts/login/", form)
 
 
-def test_the_callback_that_fails_says_nothing_of_the_code(broken: Haunted) -> None:
+def test_promise_23_the_callback_that_fails_says_nothing_of_the_code(broken: Haunted) -> None:
     bob = broken.visitor("bob")
     added = broken.add(bob, "Broken callback")
     broken.cage.keep("state", parse_qs(urlsplit(added.go_to).query)["state"][0])
@@ -122,7 +122,7 @@ def test_the_api_that_fails_says_nothing_of_the_service_token(broken: Haunted) -
     assert broken.cage.sightings(said) == []
 
 
-def test_the_task_that_fails_says_nothing_of_the_code_and_the_tokens(broken: Haunted) -> None:
+def test_promise_23_the_task_that_fails_says_nothing_of_the_code_and_the_tokens(broken: Haunted) -> None:
     bob = broken.visitor("bob")
     broken.issue()
     broken.product.stop("worker.1")

@@ -28,7 +28,7 @@ def tells_nobody(response: HttpResponse) -> bool:
     return response["Referrer-Policy"] == "no-referrer" and "no-store" in response["Cache-Control"]
 
 
-def test_the_callback_answers_303_to_a_clean_address(cast: Cast, credential: Credential) -> None:
+def test_promise_09_the_callback_answers_303_to_a_clean_address(cast: Cast, credential: Credential) -> None:
     bob = window(cast.bob)
     answer = come_back(bob, credential, state=authorize(bob, credential).state, code=CODE)
     assert answer.status_code == 303
@@ -55,7 +55,9 @@ def test_an_answer_without_code_and_error_is_told_as_such(cast: Cast, credential
     assert "neither a code nor an error" in words(bob.get(response["Location"]))
 
 
-def test_a_refused_answer_shows_a_page_that_passes_the_code_on_to_nobody(cast: Cast, credential: Credential) -> None:
+def test_promise_09_a_refused_answer_shows_a_page_that_passes_the_code_on_to_nobody(
+    cast: Cast, credential: Credential
+) -> None:
     bob = window(cast.bob)
     response = come_back(bob, credential, state="made-up", code=CODE)
     assert response.status_code == 400
@@ -82,7 +84,7 @@ def test_the_callback_takes_get_alone(cast: Cast, credential: Credential, method
     assert Authorization.objects.get().status == AuthorizationStatus.STARTED
 
 
-def test_the_code_is_in_no_log_and_no_audit_entry(
+def test_promise_09_the_code_is_in_no_log_and_no_audit_entry(
     cast: Cast, credential: Credential, token_endpoint: LyingServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -109,7 +111,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("said", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("place", ["error_description", "error"])
-def test_hostile_words_at_the_callback_come_out_harmless(
+def test_promise_10_hostile_words_at_the_callback_come_out_harmless(
     cast: Cast, credential: Credential, caplog: pytest.LogCaptureFixture, said: str, place: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -124,7 +126,7 @@ def test_hostile_words_at_the_callback_come_out_harmless(
 
 
 @pytest.mark.parametrize("said", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_words_of_the_token_endpoint_come_out_harmless(
+def test_promise_10_hostile_words_of_the_token_endpoint_come_out_harmless(
     cast: Cast,
     credential: Credential,
     token_endpoint: LyingServer,

@@ -42,7 +42,7 @@ def at_once(*calls: Callable[[], object]) -> list[object]:
     return results
 
 
-def test_reloading_the_page_after_the_callback_redeems_nothing(
+def test_promise_06_reloading_the_page_after_the_callback_redeems_nothing(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)
@@ -54,7 +54,7 @@ def test_reloading_the_page_after_the_callback_redeems_nothing(
     assert TokenAttempt.objects.count() == 1
 
 
-def test_callbacks_that_arrive_at_once_lead_to_one_token_request(
+def test_promise_06_callbacks_that_arrive_at_once_lead_to_one_token_request(
     cast: Cast, credential: Credential, token_endpoint: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together, look = threading.Barrier(6), service.running
@@ -82,7 +82,7 @@ def test_callbacks_that_arrive_at_once_lead_to_one_token_request(
     assert [request.form["code"] for request in token_endpoint.requests] == [f"code-{winner}"]
 
 
-def test_workers_that_take_it_up_at_once_make_one_token_request(
+def test_promise_06_workers_that_take_it_up_at_once_make_one_token_request(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     token_endpoint.on("/token", token_answer("at-1"), token_answer("at-2"))
@@ -108,7 +108,7 @@ def test_a_message_that_comes_late_or_twice_redeems_nothing(
     assert token_requests(token_endpoint) == 1
 
 
-def test_a_double_click_on_authorize_starts_two_that_do_not_disturb_each_other(
+def test_promise_06_a_double_click_on_authorize_starts_two_that_do_not_disturb_each_other(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)

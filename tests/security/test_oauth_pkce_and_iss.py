@@ -17,7 +17,7 @@ from tests.support.windows import authorize, come_back, url, window, words, work
 pytestmark = pytest.mark.django_db
 
 
-def test_the_verifier_at_the_token_endpoint_is_the_one_whose_hash_went_to_the_auth_url(
+def test_promise_02_the_verifier_at_the_token_endpoint_is_the_one_whose_hash_went_to_the_auth_url(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)
@@ -36,7 +36,7 @@ def test_each_authorization_has_a_verifier_of_its_own(cast: Cast, credential: Cr
     assert len({authorize(bob, credential).query["code_challenge"] for _ in range(5)}) == 5
 
 
-def test_the_verifier_is_in_no_page_cookie_session_or_plain_column(
+def test_promise_02_the_verifier_is_in_no_page_cookie_session_or_plain_column(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)
@@ -67,7 +67,7 @@ def test_code_and_verifier_are_erased_after_their_one_use(cast: Cast, credential
     assert (received.code, received.verifier) == ("", "")
 
 
-def test_a_resource_owner_may_switch_pkce_off_for_one_credential(
+def test_promise_02_a_resource_owner_may_switch_pkce_off_for_one_credential(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     without = new_credential(cast, token_endpoint.url("/token"), name="Old provider", use_pkce=False)
@@ -93,13 +93,13 @@ def test_the_right_issuer_is_accepted(
 @pytest.mark.parametrize(
     "change", [lambda iss: f"{iss}/", str.upper, lambda iss: iss.replace("127.0.0.1", "localhost")]
 )
-def test_another_issuer_is_refused_however_alike(
+def test_promise_03_another_issuer_is_refused_however_alike(
     cast: Cast, known_credential: Credential, token_endpoint: LyingServer, issuer: str, change: object
 ) -> None:
     refused(cast, known_credential, token_endpoint, iss=change(issuer))  # type: ignore[operator]
 
 
-def test_an_answer_without_issuer_is_refused_where_the_server_promises_one(
+def test_promise_03_an_answer_without_issuer_is_refused_where_the_server_promises_one(
     cast: Cast, known_credential: Credential, token_endpoint: LyingServer
 ) -> None:
     refused(cast, known_credential, token_endpoint)
@@ -121,7 +121,7 @@ def refused(cast: Cast, credential: Credential, server: LyingServer, **answer: s
 
 
 @pytest.mark.parametrize("answer", [{}, {"iss": "https://evil.example"}])
-def test_an_error_from_another_server_is_not_believed(
+def test_promise_03_an_error_from_another_server_is_not_believed(
     cast: Cast, known_credential: Credential, answer: dict[str, str]
 ) -> None:
     bob = window(cast.bob)

@@ -53,7 +53,7 @@ def test_a_consent_at_the_sandbox_becomes_a_token(
     assert (stats.token_requests, stats.refused) == ({"authorization_code": 1}, {})
 
 
-def test_the_sandbox_recomputes_the_challenge(
+def test_promise_02_the_sandbox_recomputes_the_challenge(
     cast: Cast, sandbox: Sandbox, at_sandbox: Callable[..., Credential]
 ) -> None:
     credential = at_sandbox()
@@ -91,7 +91,7 @@ def test_a_consent_that_is_refused_at_the_sandbox_says_so(
     assert "Authorize" in words(bob.get(url("detail", credential)))
 
 
-def test_the_sandbox_sends_nobody_to_a_redirect_uri_that_was_not_registered(
+def test_promise_04_the_sandbox_sends_nobody_to_a_redirect_uri_that_was_not_registered(
     cast: Cast, sandbox: Sandbox, at_sandbox: Callable[..., Credential]
 ) -> None:
     """Each credential's redirect URI is registered for it alone: another one's is refused over there already."""

@@ -25,13 +25,15 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("method", ["get", "head", "put", "delete"])
-def test_only_a_form_starts_an_authorization(cast: Cast, credential: Credential, method: str) -> None:
+def test_promise_05_only_a_form_starts_an_authorization(cast: Cast, credential: Credential, method: str) -> None:
     assert getattr(window(cast.bob), method)(url("authorize", credential)).status_code == 405
     assert not Authorization.objects.exists()
 
 
 @pytest.mark.parametrize("headers", [{}, {"origin": "https://evil.example"}, {"origin": "null"}])
-def test_a_form_of_another_site_starts_nothing(cast: Cast, credential: Credential, headers: dict[str, str]) -> None:
+def test_promise_05_a_form_of_another_site_starts_nothing(
+    cast: Cast, credential: Credential, headers: dict[str, str]
+) -> None:
     bob = window(cast.bob, enforce_csrf_checks=True)
     bob.get(url("detail", credential))
     answer = bob.post(url("authorize", credential), headers=headers)
@@ -64,7 +66,7 @@ def test_a_credential_of_another_organization_is_not_there(cast: Cast, credentia
     assert not Authorization.objects.exists()
 
 
-def test_each_credential_has_a_redirect_uri_of_its_own(
+def test_promise_04_each_credential_has_a_redirect_uri_of_its_own(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)
@@ -73,7 +75,7 @@ def test_each_credential_has_a_redirect_uri_of_its_own(
     assert uris == [f"http://127.0.0.1:8000/oauth2/callback/{each.pk}/" for each in (credential, other)]
 
 
-def test_a_code_that_arrives_at_another_credentials_callback_goes_nowhere(
+def test_promise_04_a_code_that_arrives_at_another_credentials_callback_goes_nowhere(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     """The mix-up attack: a hostile server bounces the person to an honest one, with its own credential's callback."""
@@ -85,7 +87,7 @@ def test_a_code_that_arrives_at_another_credentials_callback_goes_nowhere(
     assert work() == token_requests(token_endpoint) == 0
 
 
-def test_the_redirect_uri_is_byte_identical_at_the_token_endpoint(
+def test_promise_07_the_redirect_uri_is_byte_identical_at_the_token_endpoint(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)
@@ -110,7 +112,7 @@ def test_it_stays_the_one_that_was_asked_with_when_the_public_address_changes_in
     assert authorize(bob, credential).query["redirect_uri"].startswith("https://moved.example/oauth2/callback/")
 
 
-def test_a_forged_host_is_refused(cast: Cast, credential: Credential) -> None:
+def test_promise_07_a_forged_host_is_refused(cast: Cast, credential: Credential) -> None:
     for answer in (
         window(cast.bob).post(url("authorize", credential), HTTP_HOST="evil.example"),
         window(cast.bob).get(callback_url(credential), HTTP_HOST="evil.example"),
@@ -130,7 +132,7 @@ def test_a_forged_host_is_refused(cast: Cast, credential: Credential) -> None:
         {"HTTP_X_FORWARDED_PROTO": "https"},
     ],
 )
-def test_the_redirect_uri_comes_from_the_settings_and_from_no_header(
+def test_promise_07_the_redirect_uri_comes_from_the_settings_and_from_no_header(
     cast: Cast, credential: Credential, forged: dict[str, str]
 ) -> None:
     answer = window(cast.bob).post(url("authorize", credential), **forged)
@@ -153,7 +155,7 @@ def test_the_redirect_uri_comes_from_the_settings_and_from_no_header(
         "%2F%2Fevil.example",
     ],
 )
-def test_signing_in_leads_to_a_page_of_ours_whatever_next_says(cast: Cast, target: str) -> None:
+def test_promise_08_signing_in_leads_to_a_page_of_ours_whatever_next_says(cast: Cast, target: str) -> None:
     login = {"username": "bob", "password": cast.password, "next": target}
     answer = Client().post("/accounts/login/", login, query_params={"next": target})
     assert answer.status_code == 302

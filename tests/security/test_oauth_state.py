@@ -20,7 +20,9 @@ from tests.support.windows import authorize, callback_url, come_back, window, wo
 pytestmark = pytest.mark.django_db
 
 
-def test_a_state_has_256_bits_at_most_64_characters_and_is_new_each_time(cast: Cast, credential: Credential) -> None:
+def test_promise_01_a_state_has_256_bits_at_most_64_characters_and_is_new_each_time(
+    cast: Cast, credential: Credential
+) -> None:
     bob = window(cast.bob)
     states = [authorize(bob, credential).state for _ in range(20)]
     assert len(set(states)) == 20
@@ -89,7 +91,7 @@ def by_nobody(cast: Cast, credential: Credential, state: str) -> HttpResponse:
     "somebody",
     [by_another_browser, by_another_browser_that_has_begun_its_own, by_another_person, by_an_outsider, by_nobody],
 )
-def test_an_answer_that_somebody_else_brings_is_refused(
+def test_promise_01_an_answer_that_somebody_else_brings_is_refused(
     cast: Cast,
     credential: Credential,
     token_endpoint: LyingServer,
@@ -106,7 +108,7 @@ def test_an_answer_that_somebody_else_brings_is_refused(
     assert first.status == AuthorizationStatus.STARTED
 
 
-def test_somebody_else_in_the_same_browser_is_refused(
+def test_promise_01_somebody_else_in_the_same_browser_is_refused(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     browser = window(cast.bob)
@@ -118,7 +120,7 @@ def test_somebody_else_in_the_same_browser_is_refused(
     assert work() == token_requests(token_endpoint) == 0
 
 
-def test_a_second_use_is_refused(cast: Cast, credential: Credential, token_endpoint: LyingServer) -> None:
+def test_promise_01_a_second_use_is_refused(cast: Cast, credential: Credential, token_endpoint: LyingServer) -> None:
     bob = window(cast.bob)
     state = authorize(bob, credential).state
     assert come_back(bob, credential, state=state, code="first").status_code == 303
@@ -140,7 +142,7 @@ def test_an_answer_after_a_refusal_at_the_resource_is_refused(
 
 
 @pytest.mark.parametrize(("late", "status"), [(timedelta(seconds=-30), 303), (timedelta(seconds=1), 400)])
-def test_an_answer_counts_for_ten_minutes(
+def test_promise_01_an_answer_counts_for_ten_minutes(
     cast: Cast, credential: Credential, token_endpoint: LyingServer, late: timedelta, status: int
 ) -> None:
     bob = window(cast.bob)
@@ -166,7 +168,7 @@ def test_a_state_that_nobody_was_given_is_refused(
     assert work() == token_requests(token_endpoint) == 0
 
 
-def test_two_tabs_both_arrive_whichever_comes_back_first(
+def test_promise_01_two_tabs_both_arrive_whichever_comes_back_first(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)

@@ -134,7 +134,7 @@ def test_every_address_belongs_to_an_organization_or_says_why_not() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_29_nobody_from_outside_gets_into_a_page_or_changes_anything(
+def test_promise_29_nobody_from_outside_gets_into_a_page_or_changes_anything(
     cast: Cast, house: dict[str, Any], page: Address
 ) -> None:
     people = outsiders(cast)
@@ -149,7 +149,7 @@ def test_29_nobody_from_outside_gets_into_a_page_or_changes_anything(
 
 
 @pytest.mark.parametrize("page", WITH_AN_OBJECT, ids=str)
-def test_29_an_object_of_another_organization_is_not_found_under_ones_own(
+def test_promise_29_an_object_of_another_organization_is_not_found_under_ones_own(
     cast: Cast, house: dict[str, Any], elsewhere: dict[str, Any], page: Address
 ) -> None:
     charlie = signed_in(cast.charlie)
@@ -164,7 +164,7 @@ def test_29_an_object_of_another_organization_is_not_found_under_ones_own(
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_29_a_role_opens_what_it_may_and_a_refusal_is_recorded(
+def test_promise_29_a_role_opens_what_it_may_and_a_refusal_is_recorded(
     cast: Cast, house: dict[str, Any], page: Address, role: Role
 ) -> None:
     client = signed_in(cast.by_role(role))
@@ -182,7 +182,7 @@ def test_29_a_role_opens_what_it_may_and_a_refusal_is_recorded(
 
 
 @pytest.mark.parametrize("call", CALLS_ABOUT_A_ROW, ids=str)
-def test_29_a_service_token_of_another_organization_finds_nothing(
+def test_promise_29_a_service_token_of_another_organization_finds_nothing(
     cast: Cast, house: dict[str, Any], call: Address, caller_of: Callable[[Organization], Caller]
 ) -> None:
     charlies = caller_of(cast.other_organization)
@@ -198,7 +198,7 @@ def test_29_a_service_token_of_another_organization_finds_nothing(
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
-def test_29_without_a_service_token_no_call_is_answered(house: dict[str, Any], call: Address) -> None:
+def test_promise_29_without_a_service_token_no_call_is_answered(house: dict[str, Any], call: Address) -> None:
     if call.name in ELSEWHERE:
         return
     path = call.path(house)

@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from credentials import runtime
-from credentials.models import Credential, OAuthToken
+from credentials.models import Authorization, Credential, OAuthToken
 from credentials.models.credential import Status
-from credentials.services import activation, listing, sweep
+from credentials.services import activation, challenges, listing, sweep
 from credentials.services.listing import EXPIRING, Query
 from credentials.services.refresh import Outcome, refresh
 from organizations import services
@@ -176,3 +176,67 @@ def test_the_api_says_so_with_409(cast: Cast, credential: Credential) -> None:
         f"/api/v1/credentials/{credential.pk}/token", b"", content_type="application/json", headers=bearer
     )
     assert (refused.status_code, refused.json()["error"]) == (409, "needs_authorization")
+
+
+# What people can do meanwhile
+
+
+@pytest.fixture
+def bob(cast: Cast, credential: Credential) -> Client:
+    """In front of a credential that staff have deactivated."""
+    off(credential)
+    client = Client()
+    client.force_login(cast.bob)
+    return client
+
+
+def page_of(credential: Credential, rest: str = "") -> str:
+    return f"/organizations/{credential.organization_id}/credentials/{credential.pk}/{rest}"
+
+
+def test_its_page_has_no_button_that_asks_the_resource(bob: Client, credential: Credential) -> None:
+    page = bob.get(page_of(credential)).content.decode()
+    assert page_of(credential, "edit/") in page
+    for rest in ("authorize/", "refresh/", "retry/"):
+        assert page_of(credential, rest) not in page
+    assert 'name="authorize"' not in bob.get(page_of(credential, "edit/")).content.decode()
+
+
+@pytest.mark.parametrize("rest", ["authorize/", "refresh/", "retry/"])
+def test_who_asks_for_it_all_the_same_is_told_why_not(
+    bob: Client, credential: Credential, lying_server: LyingServer, rest: str
+) -> None:
+    answer = bob.post(page_of(credential, rest), follow=True)
+    assert answer.redirect_chain[-1] == (page_of(credential), 303)
+    [said] = [str(message) for message in answer.context["messages"]]
+    assert said == (
+        "The staff of Bot Accounts deactivated it. "
+        "Ask the administrators of Bot Accounts why, and to activate it again."
+    )
+    assert lying_server.requests == []
+    assert not Authorization.objects.exists()
+
+
+def test_it_can_be_edited_and_stays_off(bob: Client, credential: Credential, lying_server: LyingServer) -> None:
+    entered = {
+        "name": "Orders, mended",
+        "version": credential.version,
+        "client_id": "client-2",
+        "client_secret": "another secret",
+        "scope": "read",
+        "token_url": lying_server.url("/token"),
+        "client_authentication": "basic",
+    }
+    answer = bob.post(page_of(credential, "edit/"), {**entered, "authorize": "1"}, follow=True)
+    assert "deactivated it" in str([str(message) for message in answer.context["messages"]])
+    credential.refresh_from_db()
+    assert (credential.name, credential.payload["client_id"]) == ("Orders, mended", "client-2")
+    assert credential.stands == (Status.FAILED, "deactivated")
+    assert sweep.due_renewals() == []
+    assert lying_server.requests == []
+
+
+def test_no_consumer_is_asked_to_sign_in_with_it(cast: Cast, credential: Credential) -> None:
+    off(credential)
+    with pytest.raises(activation.Deactivated, match="deactivated it"):
+        challenges.create(credential, conversation="c", subject="", confirm=False, actor=STAFF)

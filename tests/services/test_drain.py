@@ -227,7 +227,7 @@ DRIPS = Answer(body=b"{" + b" " * 1000, drip=1.0)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_hung_provider_never_delays_another_organizations_token(
+def test_promise_21_a_hung_provider_never_delays_another_organizations_token(
     cast: Cast, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Eight threads, thirty due tokens at a server that drips one byte a second, and one of somebody else's."""

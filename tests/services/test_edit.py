@@ -126,7 +126,7 @@ def test_a_renewal_under_way_cannot_bring_the_old_consent_back(
 
 
 @pytest.mark.parametrize("moment", ["before the claim", "after the claim"])
-def test_a_refresh_token_never_reaches_a_host_that_an_edit_enters_at_that_moment(
+def test_promise_30_a_refresh_token_never_reaches_a_host_that_an_edit_enters_at_that_moment(
     cast: Cast,
     authorized: Credential,
     token_server: LyingServer,
@@ -187,7 +187,7 @@ def test_an_exchange_under_way_cannot_bring_a_token_for_the_old_values(cast: Cas
         {"token_url": "https://AS.example.com.evil.example/token"},
     ],
 )
-def test_a_new_host_demands_the_secret_again_and_nothing_is_saved(
+def test_promise_30_a_new_host_demands_the_secret_again_and_nothing_is_saved(
     cast: Cast, authorized: Credential, changes: dict[str, str]
 ) -> None:
     before = Credential.objects.values().get()

@@ -88,7 +88,7 @@ def test_a_trust_entry_of_the_keystore_takes_the_place_of_a_trust_certificate(
     assert call(cast, other, nginx.url()).error == "tls"
 
 
-def test_an_uploaded_trust_certificate_counts_alone(cast: Cast, nginx: Nginx, workshop: Workshop) -> None:
+def test_promise_39_an_uploaded_trust_certificate_counts_alone(cast: Cast, nginx: Nginx, workshop: Workshop) -> None:
     """Neither the keystore's own trust entry nor the public authorities are trusted beside it."""
     key = workshop.keytool(client(nginx), trusted=[nginx.ca])
     assert call(cast, save(cast, key, nginx.foreign.pem), nginx.url()).error == "tls"
@@ -156,7 +156,7 @@ def test_the_chosen_protocols_decide_which_servers_are_reached(
     assert all(result.error == "tls" for result in results.values() if not result.success)
 
 
-def test_a_client_certificate_is_never_shown_to_the_target_of_a_redirect(
+def test_promise_39_a_client_certificate_is_never_shown_to_the_target_of_a_redirect(
     cast: Cast, nginx: Nginx, workshop: Workshop
 ) -> None:
     credential = save(cast, workshop.openssl(client(nginx)), nginx.ca.pem)

@@ -48,7 +48,9 @@ def test_a_due_token_is_renewed_with_its_refresh_token(credential: Credential, t
 
 
 @pytest.mark.django_db
-def test_a_rotated_refresh_token_is_replaced_in_the_same_write_as_the_access_token(credential: Credential) -> None:
+def test_promise_15_a_rotated_refresh_token_is_replaced_in_the_same_write_as_the_access_token(
+    credential: Credential,
+) -> None:
     make_due(credential)
     with CaptureQueriesContext(connection) as queries:
         refresh(credential.pk, actor=WORKER)
@@ -61,7 +63,9 @@ def test_a_rotated_refresh_token_is_replaced_in_the_same_write_as_the_access_tok
 
 
 @pytest.mark.django_db
-def test_an_answer_without_refresh_token_keeps_the_old_one(credential: Credential, token_server: LyingServer) -> None:
+def test_promise_15_an_answer_without_refresh_token_keeps_the_old_one(
+    credential: Credential, token_server: LyingServer
+) -> None:
     token_server.on("/token", token_answer("at-2"), token_answer("at-3"))
     for access_token in ("at-2", "at-3"):
         make_due(credential)
@@ -78,7 +82,7 @@ def test_a_token_that_is_not_due_is_left_alone(credential: Credential, token_ser
 
 
 @pytest.mark.django_db
-def test_the_same_task_twice_calls_once(credential: Credential, token_server: LyingServer) -> None:
+def test_promise_18_the_same_task_twice_calls_once(credential: Credential, token_server: LyingServer) -> None:
     make_due(credential)
     outcomes = [refresh(credential.pk, actor=WORKER) for _ in range(3)]
     assert outcomes == [Outcome.RENEWED, Outcome.NOT_DUE, Outcome.NOT_DUE]
@@ -86,7 +90,9 @@ def test_the_same_task_twice_calls_once(credential: Credential, token_server: Ly
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_task_in_many_workers_at_once_calls_once(credential: Credential, token_server: LyingServer) -> None:
+def test_promise_18_the_same_task_in_many_workers_at_once_calls_once(
+    credential: Credential, token_server: LyingServer
+) -> None:
     token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), error_answer("invalid_grant"))
     make_due(credential)
     outcomes = at_once([lambda: refresh(credential.pk, actor=WORKER)] * 8)
@@ -96,7 +102,9 @@ def test_the_same_task_in_many_workers_at_once_calls_once(credential: Credential
 
 
 @pytest.mark.django_db
-def test_a_task_that_names_an_older_token_is_stale(credential: Credential, token_server: LyingServer) -> None:
+def test_promise_18_a_task_that_names_an_older_token_is_stale(
+    credential: Credential, token_server: LyingServer
+) -> None:
     seen = token_of(credential).generation
     assert refresh(credential.pk, actor=WORKER, instead_of=seen) is Outcome.RENEWED
     assert refresh(credential.pk, actor=WORKER, instead_of=seen) is Outcome.NOT_DUE
@@ -156,7 +164,7 @@ ODDITIES = ["", "null", '"3600"', "0", "-1", "1e400", "NaN", "Infinity", "100000
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("expires_in", ODDITIES)
-def test_any_expires_in_gives_an_end_within_bounds(
+def test_promise_20_any_expires_in_gives_an_end_within_bounds(
     credential: Credential, token_server: LyingServer, expires_in: str
 ) -> None:
     member = f', "expires_in": {expires_in}' if expires_in else ""

@@ -35,7 +35,7 @@ def status_of(credential: Credential) -> tuple[str, str]:
 
 
 @pytest.mark.django_db
-def test_invalid_grant_is_final_at_once(credential: Credential, token_server: LyingServer) -> None:
+def test_promise_19_invalid_grant_is_final_at_once(credential: Credential, token_server: LyingServer) -> None:
     token_server.on("/token", error_answer("invalid_grant", "Token has been revoked."))
     make_ended(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.ENDED
@@ -78,7 +78,7 @@ PASSING = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("how", PASSING)
-def test_a_failure_that_may_pass_is_tried_again_later(
+def test_promise_19_a_failure_that_may_pass_is_tried_again_later(
     credential: Credential, token_server: LyingServer, how: str
 ) -> None:
     token_server.on("/token", PASSING[how])
@@ -108,7 +108,7 @@ def test_a_server_that_is_not_there_is_tried_again_later(credential: Credential,
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("said", "seconds"), [("120", 120), ("999999", 3600), ("2", 3.7)])
-def test_retry_after_is_obeyed_within_bounds(
+def test_promise_19_retry_after_is_obeyed_within_bounds(
     credential: Credential, token_server: LyingServer, said: str, seconds: float
 ) -> None:
     token_server.on("/token", Answer(status=429, headers={"Retry-After": said}))
@@ -120,7 +120,7 @@ def test_retry_after_is_obeyed_within_bounds(
 
 
 @pytest.mark.django_db
-def test_an_outage_of_any_length_ends_nothing(credential: Credential, token_server: LyingServer) -> None:
+def test_promise_19_an_outage_of_any_length_ends_nothing(credential: Credential, token_server: LyingServer) -> None:
     token_server.on("/token", Answer(status=503))
     for _ in range(60):
         make_ended(credential)
@@ -139,7 +139,7 @@ def test_an_outage_of_any_length_ends_nothing(credential: Credential, token_serv
 
 
 @pytest.mark.django_db
-def test_a_person_can_retry_during_the_back_off(credential: Credential, token_server: LyingServer) -> None:
+def test_promise_19_a_person_can_retry_during_the_back_off(credential: Credential, token_server: LyingServer) -> None:
     token_server.on("/token", Answer(status=503), token_answer("at-2"))
     make_ended(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.WAIT
@@ -159,7 +159,7 @@ HANGING = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("how", HANGING)
-def test_a_hung_provider_is_left_at_the_deadline(
+def test_promise_21_a_hung_provider_is_left_at_the_deadline(
     credential: Credential, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     asked: list[float] = []

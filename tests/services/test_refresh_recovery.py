@@ -41,7 +41,7 @@ def delete(credential: Credential) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("due", [True, False])
-def test_the_answer_that_a_dead_process_stored_is_applied_without_a_call(
+def test_promise_16_the_answer_that_a_dead_process_stored_is_applied_without_a_call(
     credential: Credential, token_server: LyingServer, due: bool
 ) -> None:
     if due:
@@ -158,7 +158,7 @@ def test_giving_up_on_a_token_leaves_alone_the_one_that_was_authorized_meanwhile
 
 
 @pytest.mark.django_db
-def test_a_request_without_an_answer_is_repeated_once_with_the_old_refresh_token(
+def test_promise_16_a_request_without_an_answer_is_repeated_once_with_the_old_refresh_token(
     credential: Credential, token_server: LyingServer
 ) -> None:
     token_server.on("/token", error_answer("invalid_grant"))
@@ -175,7 +175,7 @@ def test_a_request_without_an_answer_is_repeated_once_with_the_old_refresh_token
 
 
 @pytest.mark.django_db
-def test_a_token_at_which_one_process_after_another_dies_is_not_asked_for_in_a_loop(
+def test_promise_16_a_token_at_which_one_process_after_another_dies_is_not_asked_for_in_a_loop(
     credential: Credential, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_ended(credential)
@@ -207,7 +207,7 @@ def test_a_token_at_which_one_process_after_another_dies_is_not_asked_for_in_a_l
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_late_answer_is_dropped_after_somebody_authorized_again(
+def test_promise_18_a_late_answer_is_dropped_after_somebody_authorized_again(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
     authorization = received_authorization(cast, credential)

@@ -33,7 +33,7 @@ def test_tokens_issued_together_are_not_renewed_together() -> None:
     assert len({renewed_after(3600) for _ in range(20)}) > 15
 
 
-def test_waits_between_retries_double_up_to_a_quarter_of_an_hour() -> None:
+def test_promise_19_waits_between_retries_double_up_to_a_quarter_of_an_hour() -> None:
     longest = [max(retried_after(failures) for _ in range(50)) for failures in range(1, 12)]
     for failures, wait in enumerate(longest, start=1):
         whole = min(900.0, 5.0 * 2 ** (failures - 1))
@@ -45,7 +45,7 @@ def test_no_number_of_failures_makes_the_wait_longer_than_its_cap(failures: int)
     assert 0 < retried_after(failures) <= schedule.LONGEST_WAIT
 
 
-def test_waits_have_jitter() -> None:
+def test_promise_19_waits_have_jitter() -> None:
     assert len({retried_after(4) for _ in range(20)}) > 15
 
 

@@ -60,7 +60,7 @@ def test_an_empty_value_in_the_query_is_fine() -> None:
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\x00b", "a\x7fb"])
-def test_a_line_break_or_control_character_never_reaches_a_header(value: str) -> None:
+def test_promise_36_a_line_break_or_control_character_never_reaches_a_header(value: str) -> None:
     with pytest.raises(UnsafeValue) as refusal:
         variables.in_header("Hello {$botContext.name}", {"name": value})
     assert "Evil" not in str(refusal.value)

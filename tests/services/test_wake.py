@@ -21,7 +21,7 @@ def credential(cast: Cast, token_server: LyingServer) -> Credential:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("trouble", [OperationalError("connection refused"), ConnectionResetError()])
-def test_with_the_queue_down_the_answer_is_kept_and_the_sweep_finds_it(
+def test_promise_17_with_the_queue_down_the_answer_is_kept_and_the_sweep_finds_it(
     cast: Cast,
     credential: Credential,
     token_server: LyingServer,

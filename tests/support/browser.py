@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.support.processes import find_program
 
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -23,7 +23,7 @@ def browser() -> Iterator[Browser]:
     """The machine's Chromium, headless, once for the run."""
     program = find_program("chromium")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=_FLAGS, headless=True)
+        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS, headless=True)
         yield chromium
         chromium.close()
 

@@ -15,7 +15,7 @@ import redis
 
 from tests.support.processes import Server, find_program, free_port
 
-_POSTGRES_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
+POSTGRES_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
 
 
 class Postgres:
@@ -46,8 +46,8 @@ def _as_postgres() -> list[str]:
 @contextlib.contextmanager
 def running_postgres(**options: str) -> Iterator[Postgres]:
     """A PostgreSQL server of its own. `options` replace settings, such as `fsync="on"` where speed is measured."""
-    initdb = find_program("initdb", *_POSTGRES_FOLDERS)
-    program = find_program("postgres", *_POSTGRES_FOLDERS)
+    initdb = find_program("initdb", *POSTGRES_FOLDERS)
+    program = find_program("postgres", *POSTGRES_FOLDERS)
     prefix = _as_postgres()
     # Not below pytest's own scratch folder, which only root may enter.
     scratch = Path(tempfile.mkdtemp(prefix="postgres-"))

@@ -42,13 +42,15 @@ NOWHERE = "http://127.0.0.1:9/authorize"
 _SET_THE_STAGE = """
 import json
 from datetime import timedelta
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.utils import timezone
 from organizations import services
 from organizations.audit import Actor
 from organizations.models import Role
 stage = Actor.command("demo")
-people = {name: User.objects.create_user(name, password="%(password)s") for name in ("alice", "bob", "dana", "vic")}
+password = make_password("%(password)s")  # slow on purpose, so once for all
+people = {name: User.objects.create(username=name, password=password) for name in ("alice", "bob", "dana", "vic")}
 account = services.create_account(stage, "12345566", "Golden Gate Travel")
 organization = services.create_organization(stage, account, "Support bots", administrator=people["alice"])
 services.add_member(stage, organization, "bob", Role.CREDENTIALS_MANAGER)
@@ -70,10 +72,13 @@ class Stage:
     password: str = "correct horse battery staple"
 
 
-def set_the_stage(product: Product) -> Stage:
-    """Fill a running product with the cast of one organization, a bot and a service token."""
+def set_the_stage(product: Product, run: Callable[[str], str] | None = None) -> Stage:
+    """Fill a running product with the cast of one organization, a bot and a service token.
+
+    `run` runs Python in the product and returns what it printed; a process is started for it where there is none.
+    """
     script = _SET_THE_STAGE % {"password": Stage.password}
-    return Stage(**json.loads(product.manage("shell", "--verbosity", "0", "-c", script)))
+    return Stage(**json.loads(run(script) if run else product.manage("shell", "--verbosity", "0", "-c", script)))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ import requests
 from botaccounts.sandbox import OTHER_USERNAME, SAMPLE_PASSWORD, SAMPLE_USERNAME
 from botaccounts.sandbox.ledger import Stats, read_stats
 from tests.support.environment import scratch_environment
-from tests.support.processes import ROOT, Server, answers, free_port
+from tests.support.errands import Errands
+from tests.support.processes import Server, answers, free_port
 
 Grant = Literal["authorization-code", "client-credentials"]
 
@@ -57,6 +57,9 @@ class Sandbox:
             env=self.env,
             is_ready=lambda server: answers(f"{self.url}/health/live"),
         )
+        self._errands = Errands(
+            self.env, "from botaccounts.sandbox.__main__ import main", "sys.exit(1) if main(errand) else None"
+        )
 
     def start(self) -> "Sandbox":
         self.server.start()
@@ -67,11 +70,13 @@ class Sandbox:
         self.server.stop()
 
     def command(self, *arguments: str) -> str:
-        """Run `python -m botaccounts.sandbox …` against this sandbox and return what it prints."""
-        command = [sys.executable, "-m", "botaccounts.sandbox", *arguments]
-        done = subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        """Run a command of `python -m botaccounts.sandbox` against this sandbox and return what it prints."""
+        return self._errands.run(arguments)
+
+    def close(self) -> None:
+        """Stop it for good."""
+        self.stop()
+        self._errands.close()
 
     def register_application(
         self,
@@ -152,7 +157,7 @@ def start_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     yield start
     for sandbox in started:
-        sandbox.stop()
+        sandbox.close()
 
 
 @pytest.fixture(scope="session")

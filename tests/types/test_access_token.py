@@ -75,7 +75,7 @@ def test_it_is_active_at_once_and_its_token_is_sealed(credential: Credential) ->
         ("token_type", "a" * 101, "one word"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_at_its_field(
+def test_promise_36_what_cannot_be_sent_is_refused_at_its_field(
     bob: Client, cast: Cast, field: str, value: str, says: str
 ) -> None:
     answer = answer_step(bob, cast.organization, KIND, FIELDS | {field: value})

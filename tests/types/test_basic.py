@@ -70,7 +70,7 @@ def test_it_is_active_at_once_and_its_password_is_sealed(credential: Credential)
         ("user_password", "a\x1bb", "control character"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_at_its_field(
+def test_promise_36_what_cannot_be_sent_is_refused_at_its_field(
     bob: Client, cast: Cast, field: str, value: str, says: str
 ) -> None:
     answer = answer_step(bob, cast.organization, KIND, FIELDS | {field: value})
@@ -78,7 +78,7 @@ def test_what_cannot_be_sent_is_refused_at_its_field(
     assert not Credential.objects.exists()
 
 
-def test_the_request_carries_the_pair_as_utf8(credential: Credential, server: LyingServer) -> None:
+def test_promise_36_the_request_carries_the_pair_as_utf8(credential: Credential, server: LyingServer) -> None:
     server.answers(Answer(body=b"in"))
     integration = make_integration(credential.organization, server.url("/"), credential=credential)
     call(integration, {}, actor=BOT)

@@ -115,7 +115,7 @@ def test_a_blank_secret_is_asked_for_unless_one_is_stored(sample: Sample) -> Non
 
 
 @EVERY_SAMPLE
-def test_no_page_shows_a_secret_that_was_entered(sample: Sample) -> None:
+def test_promise_25_no_page_shows_a_secret_that_was_entered(sample: Sample) -> None:
     for slug in sample.steps:
         markup = sample.form(slug).as_p()
         for value in sample.secret_values():
@@ -163,7 +163,7 @@ def test_it_hands_out_a_token_or_says_that_it_has_none(sample: Sample) -> None:
 
 
 @EVERY_SAMPLE
-def test_a_new_host_is_a_new_host_whatever_it_was_used_for_before(sample: Sample) -> None:
+def test_promise_30_a_new_host_is_a_new_host_whatever_it_was_used_for_before(sample: Sample) -> None:
     payload, _ = sample.room.split(sample.entered())
     addresses = [name for name, value in payload.items() if str(value).startswith("https://")]
     before = sample.room.hosts(payload)

@@ -53,7 +53,7 @@ def test_the_help_says_which_files_and_what_a_blank_choice_means() -> None:
     assert "the default value of TLS 1.2 and TLS 1.1 is used" in str(fields["protocols"].help_text)
 
 
-def test_the_name_of_a_file_is_not_looked_at() -> None:
+def test_promise_35_the_name_of_a_file_is_not_looked_at() -> None:
     assert form(KEY, TRUSTED.der, name="../../etc/passwd.exe").is_valid()
 
 
@@ -170,7 +170,7 @@ def made_from(accepted: MutualForm) -> ssl.SSLContext:
     return made
 
 
-def test_the_trust_certificate_is_the_only_authority() -> None:
+def test_promise_39_the_trust_certificate_is_the_only_authority() -> None:
     made = made_from(form(KEY, TRUSTED.pem))
     assert [base64.b64encode(entry) for entry in made.get_ca_certs(binary_form=True)] == [base64.b64encode(TRUSTED.der)]
     assert made.verify_mode is ssl.CERT_REQUIRED
@@ -185,7 +185,7 @@ def test_a_key_that_openssl_refuses_on_the_chosen_protocols_is_said_to_be_refuse
     assert "cannot be used with these protocols" in refused["key_certificate"][0]
 
 
-def test_the_private_key_is_never_a_plain_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promise_39_the_private_key_is_never_a_plain_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """What OpenSSL is given to read lies in memory, and is encrypted even there."""
     seen: list[tuple[str, bytes]] = []
     load = ssl.SSLContext.load_cert_chain

@@ -94,7 +94,9 @@ def test_it_is_saved_sealed_and_active_and_nobody_is_called(
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_the_json_may_come_as_a_file_whose_name_counts_for_nothing(bob: Client, cast: Cast, encoding: str) -> None:
+def test_promise_35_the_json_may_come_as_a_file_whose_name_counts_for_nothing(
+    bob: Client, cast: Cast, encoding: str
+) -> None:
     entered = {"provider": GOOGLE, "credentials": "", "credentials_file": upload(google_json().encode(encoding))}
     credential = add_by_wizard(bob, cast.organization, KIND, entered)
     assert json.loads(credential.open_secrets()["credentials"].removeprefix("\ufeff")) == json.loads(google_json())
@@ -163,7 +165,7 @@ LOCKED_KEY = (
     ],
     ids=short,
 )
-def test_what_is_missing_or_wrong_is_named_and_no_value_is_repeated(
+def test_promise_35_what_is_missing_or_wrong_is_named_and_no_value_is_repeated(
     bob: Client, cast: Cast, provider: str, text: str, says: str
 ) -> None:
     answer = answer_step(bob, cast.organization, KIND, fields(text, provider))
@@ -183,7 +185,7 @@ def test_what_is_missing_or_wrong_is_named_and_no_value_is_repeated(
         (b"PK\x03\x04 a zip", "It is not JSON"),
     ],
 )
-def test_a_file_that_is_no_json_is_a_form_error(bob: Client, cast: Cast, data: bytes, says: str) -> None:
+def test_promise_35_a_file_that_is_no_json_is_a_form_error(bob: Client, cast: Cast, data: bytes, says: str) -> None:
     answer = answer_step(bob, cast.organization, KIND, {"provider": GOOGLE, "credentials_file": upload(data)})
     assert says in errors_of(answer, "credentials")
 

@@ -18,6 +18,7 @@ HELP = {
     "Used for verifying the client's identity before providing an access token to the API. "
     "Also called the consumer secret.",
     "scope": "Used to define the scope of the access granted by the token. "
+    "For example, read_only at some resources means a token for APIs that read. "
     "This value is passed as is; it should conform to the OAuth 2.0 specification.",
 }
 
@@ -48,7 +49,7 @@ def test_what_the_specification_does_not_know_stands_behind_advanced() -> None:
     assert advanced == ("client_authentication", "client_secret_expires_on")
 
 
-def test_pkce_is_on_and_the_secret_goes_into_the_header_unless_somebody_says_otherwise() -> None:
+def test_promise_11_pkce_is_on_and_the_secret_goes_into_the_header_unless_somebody_says_otherwise() -> None:
     fields = AUTHORIZATION_CODE.form("resource").fields
     assert fields["use_pkce"].initial is True
     form = AUTHORIZATION_CODE.form("resource", client_authentication="")
@@ -79,7 +80,7 @@ def test_a_client_secret_is_kept_to_the_letter(sample: Sample) -> None:
         "https://" + "a" * 3000,
     ],
 )
-def test_an_address_is_https_and_nothing_else(sample: Sample, address: str) -> None:
+def test_promise_08_an_address_is_https_and_nothing_else(sample: Sample, address: str) -> None:
     for name in {"auth_url", "token_url"} & set(sample.form("resource").fields):
         assert name in sample.form("resource", **{name: address}).errors
 

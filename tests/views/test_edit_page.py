@@ -64,7 +64,7 @@ def test_a_new_secret_replaces_the_old_one_and_asks_for_authorization(bob: Clien
     assert "It was changed since it was authorized." in page
 
 
-def test_a_mask_is_not_a_value(bob: Client, authorized: Credential) -> None:
+def test_promise_25_a_mask_is_not_a_value(bob: Client, authorized: Credential) -> None:
     """What the page shows in the secret's place cannot be sent back by it: the field itself is empty."""
     page = bob.get(url("edit", authorized)).content.decode()
     field = page.partition('name="client_secret"')[2].partition(">")[0]

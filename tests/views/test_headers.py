@@ -42,7 +42,9 @@ def pages(cast: Cast, authorized: Credential) -> dict[str, HttpResponse]:
     }
 
 
-def test_scripts_and_styles_come_from_this_site_alone_and_nothing_is_inline(pages: dict[str, HttpResponse]) -> None:
+def test_promise_40_scripts_and_styles_come_from_this_site_alone_and_nothing_is_inline(
+    pages: dict[str, HttpResponse],
+) -> None:
     for name, page in pages.items():
         policy = directives(page)
         assert policy["default-src"] == ["'none'"], name
@@ -54,7 +56,7 @@ def test_scripts_and_styles_come_from_this_site_alone_and_nothing_is_inline(page
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text), name
 
 
-def test_no_page_is_framed_sniffed_or_opened_by_another(pages: dict[str, HttpResponse]) -> None:
+def test_promise_40_no_page_is_framed_sniffed_or_opened_by_another(pages: dict[str, HttpResponse]) -> None:
     for name, page in pages.items():
         assert page["X-Frame-Options"] == "DENY", name
         assert page["X-Content-Type-Options"] == "nosniff", name
@@ -62,7 +64,7 @@ def test_no_page_is_framed_sniffed_or_opened_by_another(pages: dict[str, HttpRes
         assert page["Referrer-Policy"] in {"same-origin", "no-referrer"}, name
 
 
-def test_pages_about_a_secret_are_not_kept_by_the_browser(pages: dict[str, HttpResponse]) -> None:
+def test_promise_40_pages_about_a_secret_are_not_kept_by_the_browser(pages: dict[str, HttpResponse]) -> None:
     for name in ("detail", "edit", "edit refused", "delete", "add", "add refused", "progress", "callback refused"):
         assert "no-store" in pages[name]["Cache-Control"], name
 

@@ -208,7 +208,7 @@ def swapped(cast: Cast) -> tuple[Credential, Credential, Credential]:
     return one, two, whole
 
 
-def test_the_list_opens_though_ciphertexts_were_swapped(
+def test_promise_26_the_list_opens_though_ciphertexts_were_swapped(
     bob: Client, cast: Cast, swapped: tuple[Credential, Credential, Credential]
 ) -> None:
     assert rows(bob.get(list_url(cast.organization))) == ["One", "Two", "Whole"]
@@ -216,7 +216,7 @@ def test_the_list_opens_though_ciphertexts_were_swapped(
         assert bob.get(url("detail", credential)).status_code == 200
 
 
-def test_only_the_swapped_rows_fail_and_that_is_audited_and_said(
+def test_promise_26_only_the_swapped_rows_fail_and_that_is_audited_and_said(
     bob: Client, cast: Cast, swapped: tuple[Credential, Credential, Credential], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service.wake, "exchange", lambda authorization_id: None)
@@ -231,7 +231,7 @@ def test_only_the_swapped_rows_fail_and_that_is_audited_and_said(
     assert "/authorizations/" in bob.post(url("authorize", whole))["Location"]
 
 
-def test_the_swapped_rows_can_be_replaced_or_deleted(
+def test_promise_26_the_swapped_rows_can_be_replaced_or_deleted(
     bob: Client, cast: Cast, swapped: tuple[Credential, Credential, Credential]
 ) -> None:
     one, two, _ = swapped

@@ -110,7 +110,7 @@ def test_a_refused_file_is_not_kept(at_certificates: Dialog) -> None:
     assert "Upload a file of at most 64 kB." in words(at_certificates.page)
 
 
-def test_a_file_that_asks_for_a_hundred_million_iterations_is_refused_while_others_are_served(
+def test_promise_33_a_file_that_asks_for_a_hundred_million_iterations_is_refused_while_others_are_served(
     cast: Cast, at_certificates: Dialog
 ) -> None:
     bomb = der.pfx(der.data(der.sequence()), integrity=der.mac(100_000_000))

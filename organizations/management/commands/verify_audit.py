@@ -3,12 +3,13 @@
 import json
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from organizations import audit, audit_archive
+from organizations import audit, audit_archive, audit_heads
 from organizations.models import SYSTEM_CHAIN, AuditChain, Organization
 from organizations.terminal import NEEDS_ATTENTION, Verdict, print_table, progress, refuse
 
@@ -33,10 +34,17 @@ class Command(BaseCommand):
             metavar="FILE",
             help="Files of archive_audit: verify them too, and that each goes on in the next or in the database.",
         )
+        parser.add_argument(
+            "--heads",
+            type=Path,
+            metavar="FILE",
+            help="What `verify_audit --json` printed once: verify too that every chain still goes through its head.",
+        )
         parser.add_argument("--json", action="store_true", help="Print one JSON array.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = [*archives(options["archive"]), *self._chains(options["organization"])]
+        kept = heads(options["heads"]) if options["heads"] else {}
+        rows = [*archives(options["archive"]), *self._chains(options["organization"], kept)]
         if options["json"]:
             self.stdout.write(json.dumps(rows))
         else:
@@ -47,8 +55,9 @@ class Command(BaseCommand):
         if not all(row["ok"] for row in rows):
             sys.exit(NEEDS_ATTENTION)
 
-    def _chains(self, chosen: uuid.UUID | None) -> list[dict[str, Any]]:
-        names = {row.pk: row.name for row in Organization.objects.only("name")}
+    def _chains(self, chosen: uuid.UUID | None, kept: Mapping[uuid.UUID, audit_heads.Head]) -> list[dict[str, Any]]:
+        names = {pk: head.name for pk, head in kept.items()}
+        names |= {row.pk: row.name for row in Organization.objects.only("name")}
         chains = set(AuditChain.objects.values_list("pk", flat=True)) | names.keys()
         if chosen is not None:
             if chosen not in chains:
@@ -58,15 +67,28 @@ class Command(BaseCommand):
         with progress(self.stderr, "Verifying") as report:
             for chain_id in sorted(chains, key=lambda each: (each != SYSTEM_CHAIN, names.get(each, ""), each)):
                 name = "system" if chain_id == SYSTEM_CHAIN else names.get(chain_id, str(chain_id))
-                rows.append(_row(name, audit.verify(chain_id)))
+                rows.append(_row(name, audit.verify(chain_id), kept.get(chain_id)))
                 report(len(rows), len(chains))
         return rows
 
 
-def _row(name: str, found: audit.Verification) -> dict[str, Any]:
+def heads(path: Path) -> Mapping[uuid.UUID, audit_heads.Head]:
+    """The heads of a file. Raises `CommandError` for what cannot be read or holds none."""
+    try:
+        return audit_heads.read(path)
+    except OSError as reason:
+        raise refuse(f"{path} cannot be read: {reason.strerror}.") from None
+    except ValueError as reason:
+        raise refuse(f"{path}: {reason}.") from None
+
+
+def _row(name: str, found: audit.Verification, kept: audit_heads.Head | None) -> dict[str, Any]:
     ok, verdict = found.ok, "intact"
+    differs = audit_heads.difference(found.chain_id, kept) if kept else ""
     if found.broken_at is not None:
         verdict = f"broken at {found.broken_at}: {found.reason}"
+    elif differs:
+        ok, verdict = False, differs
     elif found.entries == 0:
         # Whatever made the organization wrote the first entry.
         ok, verdict = False, "broken: no entry at all"

@@ -1,0 +1,41 @@
+"""What axe says of a page, light and dark, and whether the page fits into 320 pixels."""
+
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from playwright.sync_api import Page
+
+from tests.e2e.walk import scrolls_sideways
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Dark changes the values of colours and nothing else (static/css/site.css): what is structure was found in light.
+COLOURS = ["color-contrast", "link-in-text-block"]
+SCHEMES: dict[str, dict[str, Any]] = {
+    "light": {"type": "tag", "values": WCAG},
+    "dark": {"type": "rule", "values": COLOURS},
+}
+STILL = """() => Promise.allSettled(document.getAnimations()
+    .filter((each) => each.effect.getComputedTiming().endTime !== Infinity).map((each) => each.finished))"""
+
+
+def assert_accessible(page: Page) -> None:
+    """No finding of axe in either scheme, and no sideways scrolling at 320 pixels."""
+    for scheme, rules in SCHEMES.items():
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        # Colours change over a moment; axe must not measure them on their way.
+        page.evaluate(STILL)
+        found = findings(page, rules)
+        assert found.violations_count == 0, f"{page.url} ({scheme})\n{found.generate_report()}"
+    before = page.viewport_size
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert not scrolls_sideways(page), f"{page.url} scrolls sideways"
+    assert before is not None
+    page.set_viewport_size(before)
+
+
+def findings(page: Page, rules: dict[str, Any]) -> AxeResults:
+    """Run axe. A page that has it already, swapped by htmx or seen before, is not sent it a second time."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    options = {"runOnly": rules, "resultTypes": ["violations"], "iframes": False}
+    return AxeResults(page.evaluate("options => axe.run(options)", options))

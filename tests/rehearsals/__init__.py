@@ -1,0 +1,1 @@
+"""What operators do on a bad day or with a new version, done by the commands that `docs/operations.md` prints."""
