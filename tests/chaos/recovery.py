@@ -4,7 +4,7 @@ import hashlib
 import time
 import uuid
 
-from tests.chaos.asks import PairOf, everything, of_consumers
+from tests.chaos.asks import PairOf, TokenOf, everything, of_consumers
 from tests.chaos.cast import credential_owner
 from tests.chaos.grants import Grant
 from tests.chaos.house import House
@@ -75,6 +75,7 @@ def recover(house: House, alice: Alice, ledger: Ledger) -> None:
     house.supervise()
     wait_until_ready(house, ledger)
     settle(house, ledger)
+    judge_authorizations(house, ledger)
     judge_grants(house, alice, ledger)
     look_at_everything(house, alice, ledger)
     look_inside(house, ledger)
@@ -144,6 +145,27 @@ def was_nobodys_to_keep(house: House, grant: Grant) -> bool:
     return bool(house.killed) and any(error == "interrupted" for _, error in attempts_of(house, grant))
 
 
+def judge_authorizations(house: House, ledger: Ledger) -> None:
+    """A code that was accepted under a fault has become a token, unless we were killed or the provider was at fault."""
+    statement = """
+        SELECT status, error FROM credentials_authorization WHERE credential_id = ? AND created_at >= ?
+        ORDER BY created_at DESC LIMIT 1"""
+    for credential in ledger.came_back:
+        ((status, error),) = house.inside.rows(statement, credential, house.began)
+        if status == "succeeded":
+            owner = credential_owner(credential)
+            home = next(home for home in house.cast.homes if home.spare == credential)
+            ask = TokenOf(home, f"credentials/{credential}/token", owner=owner)
+            if ask.ask(house.product.url, house.resource.grants, ledger) != 200:
+                ledger.problem("lost", f"{owner} was authorized, and there is no token")
+            if not house.resource.grants.of[owner].lives:
+                ledger.problem("burnt", f"{owner} was authorized, and its grant is dead")
+        elif not (house.killed or ledger.is_the_providers):
+            ledger.problem("lost", f"the code of {credential} ended as {status} {error}")
+        else:
+            ledger.to_authorize += error == "interrupted" or error == "invalid_grant"
+
+
 def authorize_again(house: House, alice: Alice, ledger: Ledger, credential: uuid.UUID) -> None:
     """What the product tells a person to do helps."""
     home = next(home for home, each in house.cast.credentials() if each == credential)
@@ -198,8 +220,9 @@ def is_of(house: House, credential_id: str, organization_id: str) -> bool:
 def look_inside(house: House, ledger: Ledger) -> None:
     """What is stored: the tokens that the provider knows, and an audit log that holds and leaves nothing out."""
     stored = house.inspector.ask("opened")["refresh_tokens"]
+    spares = {credential_owner(home.spare) for home in house.cast.homes}
     for owner, grant in house.resource.grants.of.items():
-        if grant.lives and grant.refresh_token:
+        if grant.lives and grant.refresh_token and owner not in spares:
             expected = hashlib.sha256(grant.refresh_token.encode()).hexdigest()
             if stored.get(str(owner)) != expected:
                 ledger.problem("lost", f"what is stored for {owner} is not the refresh token that works")

@@ -65,7 +65,7 @@ def street(**postgres_settings: str) -> Iterator[Street]:
 def play(fault: Fault, house: House, alice: Alice, dice: random.Random) -> Ledger:
     """One round."""
     began = time.monotonic()
-    ledger, house.began = Ledger(fault.name), datetime.now(UTC)
+    ledger, house.began = Ledger(fault.name, fault.is_the_providers), datetime.now(UTC)
     fault.prepare(house, dice)
     credentials = [str(credential) for _, credential in house.cast.credentials()]
     dice.shuffle(credentials)
