@@ -42,6 +42,24 @@ class Channel(filesystem.Channel):
                 # A power cut can leave a file without its content.
                 logger.warning("A message of the queue %s could not be read and was dropped.", queue)
 
+    def get_table(self, exchange: str) -> Any:
+        try:
+            return super().get_table(exchange)
+        except ValueError:
+            return []  # see `_queue_bind`
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str | None, queue: str) -> None:
+        """A table that was cut short when it was first written, by a full disk or a kill, is begun anew.
+
+        Otherwise no worker would ever start again. What others had in it they enter when they start.
+        """
+        try:
+            super()._queue_bind(exchange, routing_key, pattern, queue)
+        except ValueError:
+            logger.warning("The table of the exchange %s could not be read and is begun anew.", exchange)
+            self._exchange_file(exchange).unlink(missing_ok=True)  # type: ignore[attr-defined]
+            super()._queue_bind(exchange, routing_key, pattern, queue)
+
 
 class Transport(filesystem.Transport):
     """Set as CELERY_BROKER_TRANSPORT."""

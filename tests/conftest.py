@@ -48,7 +48,14 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 pytest_plugins = ["tests.support.servers", "tests.support.people", "tests.support.journeys"]
 
 # Files that wait for real servers go first, so that no process is left alone with one of them at the end.
-_LONG_FIRST = ("tests/chaos/", "tests/engine/", "tests/security/test_canary.py", "tests/test_embedded.py", "tests/e2e/")
+_LONG_FIRST = (
+    "tests/chaos/",
+    "tests/engine/",
+    "tests/rehearsals/test_rehearsals.py",
+    "tests/security/test_canary.py",
+    "tests/test_embedded.py",
+    "tests/e2e/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

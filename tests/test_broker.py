@@ -94,3 +94,18 @@ def test_a_message_for_which_the_disk_has_no_room_leaves_nothing_behind(
     with pytest.raises(OSError, match="No space left"):
         queue.put({"id": 1})
     assert list((folder / "queue").iterdir()) == []
+
+
+def test_a_table_of_an_exchange_that_was_cut_short_is_begun_anew(connection: Connection, folder: Path) -> None:
+    (folder / "control" / "bare.exchange").write_bytes(b"")
+    queue = connection.SimpleQueue("bare")
+    queue.put({"id": 1})
+    assert take(queue) == {"id": 1}
+    assert json.loads((folder / "control" / "bare.exchange").read_text())
+
+
+def test_what_is_sent_through_an_exchange_whose_table_was_cut_short_is_lost_and_no_error(
+    connection: Connection, folder: Path
+) -> None:
+    (folder / "control" / "shouting.exchange").write_bytes(b"[[")
+    assert connection.channel().get_table("shouting") == []

@@ -21,13 +21,17 @@ PASSWORD = "correct horse battery staple"
 
 @dataclass
 class Home:
-    """One organization. `credentials` have an integration each; `consumers` names the account's credential for them."""
+    """One organization. `credentials` have an integration each; `consumers` names the account's credential for them.
+
+    `spare` is a credential that is authorized anew while a fault is on, and that nobody else asks for.
+    """
 
     name: str
     account: str
     consumers: uuid.UUID
     credentials: list[uuid.UUID] = field(default_factory=list)
     challenges: uuid.UUID = field(default_factory=uuid.uuid4)
+    spare: uuid.UUID = field(default_factory=uuid.uuid4)
     id: str = ""
     service_token: str = ""
     integrations: dict[uuid.UUID, str] = field(default_factory=dict)
@@ -91,27 +95,33 @@ def invite(resource: Resource, client_secret: str) -> Cast:
 
 
 def furnishing(grants: Grants, home: Home) -> dict[str, Any]:
-    rows = []
-    for number in range(AUTHORIZED + BY_THEMSELVES):
-        credential = uuid.uuid4()
-        home.credentials.append(credential)
-        owner, client_id = credential_owner(credential), f"client-{credential.hex}"
-        refreshes = number < AUTHORIZED
-        rows.append(
-            {
-                "id": str(credential),
-                "name": f"Orders {number}",
-                "owner": str(owner),
-                "client_id": client_id,
-                "grant_type": "authorization_code" if refreshes else "client_credentials",
-                **tokens(grants, owner, client_id, refreshes=refreshes),
-            }
-        )
+    home.credentials += [uuid.uuid4() for _ in range(AUTHORIZED + BY_THEMSELVES)]
+    rows = [
+        row(grants, credential, f"Orders {number}", refreshes=number < AUTHORIZED)
+        for number, credential in enumerate(home.credentials)
+    ]
     talks = [
         {"name": name, "access_token": grants.begin(home.conversation(name), "brand", refreshes=False).access_tokens[0]}
         for name in CONVERSATIONS
     ]
-    return {"name": home.name, "credentials": rows, "challenges": str(home.challenges), "conversations": talks}
+    return {
+        "name": home.name,
+        "credentials": [*rows, row(grants, home.spare, "Spare", refreshes=True)],
+        "challenges": str(home.challenges),
+        "conversations": talks,
+    }
+
+
+def row(grants: Grants, credential: uuid.UUID, name: str, *, refreshes: bool) -> dict[str, Any]:
+    owner, client_id = credential_owner(credential), f"client-{credential.hex}"
+    return {
+        "id": str(credential),
+        "name": name,
+        "owner": str(owner),
+        "client_id": client_id,
+        "grant_type": "authorization_code" if refreshes else "client_credentials",
+        **tokens(grants, owner, client_id, refreshes=refreshes),
+    }
 
 
 def tokens(grants: Grants, owner: Owner, client_id: str, *, refreshes: bool = True) -> dict[str, str]:

@@ -31,7 +31,7 @@ def obey() -> None:
     really_open = pathlib.Path.open
 
     def open_if_there_is_room(self: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
-        if set(mode) & set("wax+") and folder in self.parents and flag.exists():
+        if set(mode) & set("wax") and folder in self.parents and flag.exists():
             self.touch()  # as a full disk does: there is a name, and nothing under it
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
         return really_open(self, mode, *arguments, **options)

@@ -24,6 +24,7 @@ class Fault(ABC):
 
     name: ClassVar[str]
     house: ClassVar[str] = "large"
+    is_the_providers: ClassVar[bool] = False
     lasts: ClassVar[float] = 0.4
 
     def prepare(self, house: House, dice: random.Random) -> None:  # noqa: B027 - most have nothing to prepare
@@ -163,6 +164,7 @@ class BadProvider(Fault):
     """The token endpoints behave badly from before the load until it is mended."""
 
     behaviour: ClassVar[Callable[[], Behaviour]]
+    is_the_providers = True
 
     def prepare(self, house: House, dice: random.Random) -> None:
         house.resource.misbehave(type(self).behaviour())
@@ -195,7 +197,7 @@ class ProviderHangsUp(BadProvider):
 
 
 class ProviderDown(Fault):
-    name = "provider down"
+    name, is_the_providers = "provider down", True
 
     def strike(self, house: House, dice: random.Random) -> None:
         house.resource.go_down()

@@ -36,7 +36,7 @@ _CELERY = [sys.executable, "-m", "celery", "-A", "tests.chaos.bent_celery"]
 
 @dataclass
 class House:
-    """See the module's docstring. `killed` are the processes that a fault has ended since the round began; `served`
+    """See the module's docstring. `killed` are the processes that a fault has ended since the round `began`; `served`
     counts the tokens that bots were given.
     """
 
@@ -52,6 +52,7 @@ class House:
     disk: Disk | None = None
     killed: set[str] = field(default_factory=set)
     served: int = 0
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
     tasks: dict[str, Tasks] = field(default_factory=dict)
 
     @property

@@ -1,6 +1,7 @@
 """What came of everything that was asked in a round."""
 
 import threading
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -17,9 +18,14 @@ was served. `queue`: something is still to be done when the deadline is over. `d
 
 @dataclass
 class Ledger:
-    """Of one round. `strict` is set once everything has recovered; from then on every 5xx counts."""
+    """Of one round. `strict` is set once everything has recovered; from then on every 5xx counts.
+
+    `saved` are forms that were acknowledged, with the secret in each; `came_back` are credentials for which a code was
+    accepted.
+    """
 
     fault: str
+    is_the_providers: bool = False
     strict: bool = False
     asked: int = 0
     served: int = 0
@@ -30,6 +36,7 @@ class Ledger:
     problems: Counter[str] = field(default_factory=Counter)
     details: list[str] = field(default_factory=list)
     saved: dict[str, str] = field(default_factory=dict)
+    came_back: list[uuid.UUID] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def problem(self, column: str, detail: str) -> None:

@@ -1,9 +1,10 @@
-"""The load of a round: bots that ask for everything, and Alice, who saves a form, all at the same time."""
+"""The load of a round: bots that ask for everything, and Alice, who saves a form and authorizes meanwhile."""
 
 import contextlib
 import random
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from tests.chaos.asks import Ask, everything
 from tests.chaos.house import House
@@ -28,8 +29,11 @@ class Load:
         ]
         home = dice.choice(house.cast.homes)
         password = f"{house.cage.canaries[0].core}-{dice.randrange(10**9)}"
-        save: Callable[[], None] = lambda: alice.save_a_pair(home, password)  # noqa: E731 - bound to this round
-        self._threads.append(threading.Thread(target=self._as_alice, args=(save,), daemon=True))
+        errands = (
+            partial(alice.save_a_pair, home, password),
+            partial(alice.authorize, home, home.spare, house.resource),
+        )
+        self._threads.append(threading.Thread(target=self._as_alice, args=(errands,), daemon=True))
 
     def start(self) -> "Load":
         for thread in self._threads:
@@ -50,11 +54,12 @@ class Load:
                 if self._stop.wait(PAUSE if status else PAUSE_AFTER_NOTHING):
                     return
 
-    def _as_alice(self, save: Callable[[], None]) -> None:
-        """Until it is saved, or the round is over."""
+    def _as_alice(self, errands: Sequence[Callable[[], None]]) -> None:
+        """Each until it is done, or the round is over."""
         self._alice.ledger = self._ledger
-        while not self._stop.is_set():
-            with contextlib.suppress(Stopped):
-                save()
-                return
-            self._stop.wait(0.2)
+        for errand in errands:
+            while not self._stop.is_set():
+                with contextlib.suppress(Stopped):
+                    errand()
+                    break
+                self._stop.wait(0.2)

@@ -79,6 +79,7 @@ class Alice:
         page = f"/organizations/{home.id}/credentials/{credential}/"
         go_to = self._led(self.post(f"{page}authorize/", {}, page=page))
         self._led(self.get(resource.consent(go_to, credential_owner(credential))))
+        self.ledger.came_back.append(credential)
 
     def _led(self, answer: requests.Response) -> str:
         if not answer.is_redirect and answer.status_code != 303:

@@ -4,7 +4,7 @@ import hashlib
 import time
 import uuid
 
-from tests.chaos.asks import PairOf, everything, of_consumers
+from tests.chaos.asks import PairOf, TokenOf, everything, of_consumers
 from tests.chaos.cast import credential_owner
 from tests.chaos.grants import Grant
 from tests.chaos.house import House
@@ -75,6 +75,7 @@ def recover(house: House, alice: Alice, ledger: Ledger) -> None:
     house.supervise()
     wait_until_ready(house, ledger)
     settle(house, ledger)
+    judge_authorizations(house, ledger)
     judge_grants(house, alice, ledger)
     look_at_everything(house, alice, ledger)
     look_inside(house, ledger)
@@ -117,16 +118,19 @@ def judge_grants(house: House, alice: Alice, ledger: Ledger) -> None:
 
 
 def attempts_of(house: House, grant: Grant) -> list[tuple[str, str]]:
-    """State and error of the latest requests about a grant."""
+    """State and error of the requests about a grant since the round began, in order."""
     if grant.owner.kind == "credential":
-        return house.inside.attempts(grant.owner.whose)[-3:]
+        statement = """
+            SELECT state, error FROM credentials_tokenattempt
+            WHERE token_id = ? AND started_at >= ? ORDER BY started_at"""
+        return house.inside.rows(statement, uuid.UUID(grant.owner.whose), house.began)  # type: ignore[return-value]
     account, subject = grant.owner.whose.split("-", 1)
     statement = """
         SELECT a.state, a.error FROM credentials_consumertokenattempt AS a
         JOIN credentials_consumertoken AS t ON t.id = a.token_id
         JOIN organizations_account AS o ON o.id = t.account_id
-        WHERE o.number = ? AND t.subject = ? ORDER BY a.started_at"""
-    return house.inside.rows(statement, account, subject)[-3:]  # type: ignore[return-value]
+        WHERE o.number = ? AND t.subject = ? AND a.started_at >= ? ORDER BY a.started_at"""
+    return house.inside.rows(statement, account, subject, house.began)  # type: ignore[return-value]
 
 
 def was_nobodys_to_keep(house: House, grant: Grant) -> bool:
@@ -139,6 +143,27 @@ def was_nobodys_to_keep(house: House, grant: Grant) -> bool:
     if before and not before[-1].delivered:
         return True
     return bool(house.killed) and any(error == "interrupted" for _, error in attempts_of(house, grant))
+
+
+def judge_authorizations(house: House, ledger: Ledger) -> None:
+    """A code that was accepted under a fault has become a token, unless we were killed or the provider was at fault."""
+    statement = """
+        SELECT status, error FROM credentials_authorization WHERE credential_id = ? AND created_at >= ?
+        ORDER BY created_at DESC LIMIT 1"""
+    for credential in ledger.came_back:
+        ((status, error),) = house.inside.rows(statement, credential, house.began)
+        if status == "succeeded":
+            owner = credential_owner(credential)
+            home = next(home for home in house.cast.homes if home.spare == credential)
+            ask = TokenOf(home, f"credentials/{credential}/token", owner=owner)
+            if ask.ask(house.product.url, house.resource.grants, ledger) != 200:
+                ledger.problem("lost", f"{owner} was authorized, and there is no token")
+            if not house.resource.grants.of[owner].lives:
+                ledger.problem("burnt", f"{owner} was authorized, and its grant is dead")
+        elif not (house.killed or ledger.is_the_providers):
+            ledger.problem("lost", f"the code of {credential} ended as {status} {error}")
+        else:
+            ledger.to_authorize += error == "interrupted" or error == "invalid_grant"
 
 
 def authorize_again(house: House, alice: Alice, ledger: Ledger, credential: uuid.UUID) -> None:
@@ -195,8 +220,9 @@ def is_of(house: House, credential_id: str, organization_id: str) -> bool:
 def look_inside(house: House, ledger: Ledger) -> None:
     """What is stored: the tokens that the provider knows, and an audit log that holds and leaves nothing out."""
     stored = house.inspector.ask("opened")["refresh_tokens"]
+    spares = {credential_owner(home.spare) for home in house.cast.homes}
     for owner, grant in house.resource.grants.of.items():
-        if grant.lives and grant.refresh_token:
+        if grant.lives and grant.refresh_token and owner not in spares:
             expected = hashlib.sha256(grant.refresh_token.encode()).hexdigest()
             if stored.get(str(owner)) != expected:
                 ledger.problem("lost", f"what is stored for {owner} is not the refresh token that works")

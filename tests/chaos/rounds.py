@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.chaos.cast import PASSWORD
@@ -64,7 +65,7 @@ def street(**postgres_settings: str) -> Iterator[Street]:
 def play(fault: Fault, house: House, alice: Alice, dice: random.Random) -> Ledger:
     """One round."""
     began = time.monotonic()
-    ledger = Ledger(fault.name)
+    ledger, house.began = Ledger(fault.name, fault.is_the_providers), datetime.now(UTC)
     fault.prepare(house, dice)
     credentials = [str(credential) for _, credential in house.cast.credentials()]
     dice.shuffle(credentials)

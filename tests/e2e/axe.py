@@ -14,6 +14,8 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "light": {"type": "tag", "values": WCAG},
     "dark": {"type": "rule", "values": COLOURS},
 }
+STILL = """() => Promise.allSettled(document.getAnimations()
+    .filter((each) => each.effect.getComputedTiming().endTime !== Infinity).map((each) => each.finished))"""
 
 
 def assert_accessible(page: Page) -> None:
@@ -21,7 +23,7 @@ def assert_accessible(page: Page) -> None:
     for scheme, rules in SCHEMES.items():
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         # Colours change over a moment; axe must not measure them on their way.
-        page.wait_for_function("document.getAnimations().every((each) => each.playState !== 'running')")
+        page.evaluate(STILL)
         found = findings(page, rules)
         assert found.violations_count == 0, f"{page.url} ({scheme})\n{found.generate_report()}"
     before = page.viewport_size

@@ -69,6 +69,21 @@ class Scene:
         """A credential of Bob's that works."""
         return self.visitor("bob").add_authorized(self.sandbox, name=name, **options)
 
+    def stop_workers(self) -> None:
+        """Nothing that waits for a worker happens any more."""
+        for name in self._workers:
+            self.product.stop(name)
+
+    def start_workers(self) -> None:
+        """Start those that do not run."""
+        for name in self._workers:
+            if not self.product.processes[name].is_running:
+                self.product.start(name)
+
+    @property
+    def _workers(self) -> list[str]:
+        return [name for name in self.product.processes if name.startswith("worker.")]
+
     def end_token(self, credential_id: str, client_id: str) -> None:
         """The time of an access token has passed, at the sandbox and in the product, and nobody has renewed it."""
         self.sandbox.expire(client_id)

@@ -167,6 +167,12 @@ def test_ux_21_the_pages_of_the_organization_are_accessible(alice: Page, furnish
     ):
         alice.goto(furnished.scene.url(part))
         assert_accessible(alice)
+    for part, actions in (("members/", ("Change role", "Remove")), ("service-tokens/", ("Webhook", "Revoke"))):
+        for action in actions:
+            alice.goto(furnished.scene.url(part))
+            address = alice.locator("tr a").filter(has_text=action).first.get_attribute("href")
+            alice.goto(f"{furnished.scene.product.url}{address}")
+            assert_accessible(alice)
 
 
 def test_ux_21_a_webhook_its_secret_and_its_log_are_accessible(alice: Page, furnished: Furnished) -> None:

@@ -27,10 +27,9 @@ UNREACHABLE = "The resource could not be reached"
 
 @pytest.fixture
 def outage(scene: Scene) -> Iterator[Scene]:
-    """A scene whose sandbox and worker a test may stop; they run again afterwards."""
+    """A scene whose sandbox and workers a test may stop; they run again afterwards."""
     yield scene
-    if not scene.product.processes["worker.1"].is_running:
-        scene.product.start("worker.1")
+    scene.start_workers()
     if not scene.sandbox.server.is_running:
         scene.sandbox.start()
 
@@ -108,12 +107,12 @@ def test_a_provider_that_is_down_when_the_code_is_exchanged_is_said(page: Page, 
     be(page, scene)
 
     # The code waits in the database until the worker is back, and finds nobody at the resource.
-    scene.product.stop("worker.1")
+    scene.stop_workers()
     added = scene.added("Down at the exchange")
     authorize_here(page, scene, added)
     expect(page.get_by_role("heading", name="Authorizing")).to_be_visible()
     scene.sandbox.stop()
-    scene.product.start("worker.1")
+    scene.start_workers()
     expect_failure(page, "The resource cannot be reached", UNREACHABLE)
     expect_problem(page, "Failed", UNREACHABLE)
     expect_entered_data_is_kept(page, added.application)

@@ -58,7 +58,7 @@ def test_ux_09_a_new_service_token_is_shown_once_with_copy_and_is_gone_on_reload
 def test_ux_10_progress_is_live_may_be_closed_and_follows_without_javascript(
     page: Page, plain_page: Page, scene: Scene
 ) -> None:
-    scene.product.stop("worker.1")
+    scene.stop_workers()
     try:
         watched, plain, closed = (
             scene.added(f"Waits for the worker, {how}", grant="client_credentials")
@@ -75,7 +75,7 @@ def test_ux_10_progress_is_live_may_be_closed_and_follows_without_javascript(
         assert_accessible(page)
         page.evaluate("window.isTheSamePage = true")
     finally:
-        scene.product.start("worker.1")
+        scene.start_workers()
     expect(progress.get_by_role("heading", name="Authorized")).to_be_visible(timeout=10_000)
     assert page.evaluate("window.isTheSamePage")
     assert_accessible(page)

@@ -38,15 +38,16 @@ def objections(migration: Migration, before: ProjectState) -> list[str]:
     state = before.clone()
     new_models: set[str] = set()
     found: list[str] = []
+    for step in migration.operations:
+        for operation in flat([step]):
+            if isinstance(operation, CreateModel):
+                new_models.add(operation.name_lower)
+            elif getattr(operation, "model_name_lower", None) not in new_models:
+                reason = objection(operation, migration, state)
+                if reason:
+                    found.append(f"{operation.describe()}: {reason}")
+        step.state_forwards(migration.app_label, state)
     operations = list(flat(migration.operations))
-    for operation in operations:
-        if isinstance(operation, CreateModel):
-            new_models.add(operation.name_lower)
-        elif getattr(operation, "model_name_lower", None) not in new_models:
-            reason = objection(operation, migration, state)
-            if reason:
-                found.append(f"{operation.describe()}: {reason}")
-        operation.state_forwards(migration.app_label, state)
     if any(isinstance(each, RunPython) for each in operations) and len(operations) > 1:
         found.append("data are changed in the same transaction that holds locks of tables: make it two migrations")
     return found

@@ -74,6 +74,12 @@ class Story:
             report.execute("SELECT count(*) FROM credentials_credential")
             return self.migrate()
 
+    def leave_half_an_index(self) -> None:
+        """What PostgreSQL keeps of one whose building was interrupted; of other columns, so that it can be told."""
+        with psycopg.connect(self.product.env["DATABASE_URL"]) as database:
+            database.execute("CREATE INDEX credential_by_tint ON credentials_credential (version)")
+            database.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'credential_by_tint'::regclass")
+
     def migrate(self) -> Seen:
         with asking(self.bots, self.people) as statuses:
             done = self.operator.run("migrate", {**self.product.env, **NEXT_VERSION})

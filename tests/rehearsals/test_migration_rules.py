@@ -1,8 +1,10 @@
 """Every migration since the baseline leaves the version before it something to work with."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -171,6 +173,40 @@ def test_data_are_not_changed_where_tables_are_locked(loader: MigrationLoader) -
     column = ALLOWED["a column that may be null"]
     [said] = said_of(loader, column, ALLOWED["something that can be taken back"])
     assert "make it two migrations" in said
+
+
+class OfPostgres:
+    """As much of a schema editor as it takes to ask whether an index is there. It builds nothing."""
+
+    def __init__(self, state: tuple[bool] | None) -> None:
+        self.executed: list[str] = []
+        self.connection = self
+        self.vendor, self.in_atomic_block, self.alias = "postgresql", False, "default"
+        self.fetchone = lambda: state
+        self.cursor = lambda: nullcontext(self)
+        self.quote_name = '"{}"'.format
+
+    def execute(self, statement: str, values: object = None) -> None:
+        self.executed.append(statement)
+
+    def add_index(self, model: type[models.Model], index: models.Index, concurrently: bool) -> None:
+        assert concurrently
+        self.executed.append("build")
+
+
+@pytest.mark.parametrize(
+    ("state", "done"),
+    [(None, ["build"]), ((False,), ['DROP INDEX CONCURRENTLY "by_version"', "build"]), ((True,), [])],
+    ids=["not there", "left half built", "built, and not written down"],
+)
+def test_building_an_index_can_be_run_again(
+    loader: MigrationLoader, state: tuple[bool] | None, done: list[str]
+) -> None:
+    index = AddIndexOnline("credential", models.Index(fields=["version"], name="by_version"))
+    editor: Any = OfPostgres(state)
+    before = loader.project_state()
+    index.database_forwards("credentials", editor, before, before)
+    assert editor.executed[1:] == done
 
 
 @pytest.mark.django_db(transaction=True)

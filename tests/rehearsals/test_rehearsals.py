@@ -37,6 +37,7 @@ def hindered(story: Story) -> Seen:
 
 @pytest.fixture(scope="module")
 def migrated(story: Story, hindered: Seen) -> Seen:
+    story.leave_half_an_index()
     return story.migrate()
 
 
@@ -52,10 +53,12 @@ def test_run_again_it_goes_through_while_the_old_version_serves(story: Story, mi
     assert set(migrated.statuses) == {200}
     with psycopg.connect(story.product.env["DATABASE_URL"]) as database:
         [[tints]] = database.execute("SELECT array_agg(DISTINCT tint) FROM credentials_credential").fetchall()
-        [[valid]] = database.execute(
-            "SELECT indisvalid FROM pg_index WHERE indexrelid = 'credential_by_tint'::regclass"
+        [[valid, definition]] = database.execute(
+            "SELECT indisvalid, pg_get_indexdef(indexrelid) FROM pg_index "
+            "WHERE indexrelid = 'credential_by_tint'::regclass"
         ).fetchall()
     assert (tints, valid) == (["plain"], True)
+    assert "(organization_id, tint)" in definition, "The index that was interrupted is still there."
 
 
 @pytest.mark.usefixtures("migrated")

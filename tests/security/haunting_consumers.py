@@ -180,15 +180,15 @@ def sign_in_conversations(brand: Brand, alice: Visitor) -> None:
     url = f"{brand.haunted.resource.url('/idp/authorize')}?client_id={CLIENT_ID}&response_type=code&scope=openid"
     fields = {"authentication_url": f"{url}&redirect_uri={quote(callback, safe='')}"}
     credential = add(brand, alice, "consumer_authentication", fields)
-    running: dict[str, tuple[SignIn, str]] = {}
+    inside = Inside(brand.haunted.product)
     for name in (*FAILURES, BROKEN, "success"):
+        inside.end_outages()
         asked = begin(brand, credential, name)
         nonce = asked.query["nonce"]
         reply = FAILURES.get(name) or brand.granting(published=name != BROKEN, nonce=nonce)
         answer = asked.come_back(brand, brand.code(reply))
         assert answer.status_code == 303, answer.text
-        running[name] = asked, urljoin(answer.url, answer.headers["Location"])
-    for name, (asked, result) in running.items():
+        result = urljoin(answer.url, answer.headers["Location"])
         wait_until(lambda asked=asked: over(brand, asked), seconds=60, what=f"the end of a sign-in: {name}")
         told = brand.get(f"challenges/{asked.challenge_id}")
         assert told.json()["status"] == ("succeeded" if name == "success" else "failed"), name
@@ -197,7 +197,7 @@ def sign_in_conversations(brand: Brand, alice: Visitor) -> None:
         brand.haunted.progress_pages.append(result)
     served = brand.post(f"credentials/{credential}/token", {"conversation": "success"})
     assert served.status_code == 200, served.text
-    misuse(brand, credential, running["success"][0])
+    misuse(brand, credential, asked)
 
 
 def begin(brand: Brand, credential: str, conversation: str) -> SignIn:

@@ -1,5 +1,6 @@
 """Chromium, driven for real."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -20,8 +21,11 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium, headless, once for the run."""
-    program = find_program("chromium")
+    """The machine's Chromium, headless, once for the run.
+
+    The one that has no windows where there is one: the same engine for a third of the processor time.
+    """
+    program = shutil.which("chromium-headless-shell") or find_program("chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=FLAGS, headless=True)
         yield chromium

@@ -18,6 +18,7 @@ HELP = {
     "Used for verifying the client's identity before providing an access token to the API. "
     "Also called the consumer secret.",
     "scope": "Used to define the scope of the access granted by the token. "
+    "For example, read_only at some resources means a token for APIs that read. "
     "This value is passed as is; it should conform to the OAuth 2.0 specification.",
 }
 

@@ -99,8 +99,9 @@ class ClientForm(RoomForm):
         label="Scope",
         required=False,
         max_length=4000,
-        help_text="Used to define the scope of the access granted by the token. This value is passed as is; it should "
-        "conform to the OAuth 2.0 specification.",
+        help_text="Used to define the scope of the access granted by the token. For example, read_only at some "
+        "resources means a token for APIs that read. This value is passed as is; it should conform to the OAuth 2.0 "
+        "specification.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     client_authentication = forms.ChoiceField(
