@@ -104,7 +104,7 @@ def soak(house: House, alice: Alice, servers: dict[str, int], seconds: float) ->
 
 def show(curves: Sequence[Curve], ledger: Ledger, refreshes: int, seconds: float) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
-    shown = Table(title=f"{seconds / 60:.0f} minutes: {ledger.asked} requests, {refreshes} renewals")
+    shown = Table(title=f"{seconds / 60:g} minutes: {ledger.asked} requests, {refreshes} renewals")
     for name in ("process", "middle third, MB", "last third, MB", "ratio", "flat"):
         shown.add_column(name, justify="left" if name == "process" else "right")
     for curve in curves:

@@ -53,3 +53,12 @@ def test_every_access_token_says_whose_it_is(grants: Grants) -> None:
     assert {grants.owner_of(token) for token in tokens.values()} == {ANN, BEN}
     assert grants.owner_of(grants.spilled()) == NOBODY
     assert grants.owner_of(f"{ANN}.1.forged") == NOBODY
+
+
+def test_a_client_may_have_two_tokens_at_a_time(grants: Grants) -> None:
+    first = grants.begin(ANN, "brand", refreshes=False).access_tokens[-1]
+    second = grants.begin(ANN, "brand", refreshes=False).access_tokens[-1]
+    assert grants.works(first)
+    assert grants.works(second)
+    grants.begin(ANN, "brand", refreshes=False)
+    assert not grants.works(first)
