@@ -149,18 +149,6 @@ def test_work_that_goes_along_is_done_once_for_all_who_ask_for_the_same(gate: Ga
     assert asked == [[0, 1]]
 
 
-def test_chains_do_not_wait_for_each_other(cast: object, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    holder = threading.Thread(target=at_once, args=([lambda: append(1)],))
-    holder.start()
-    until(1)
-    monkeypatch.undo()
-    other = uuid.uuid4()
-    group_commit.append(other, [entry(2)])
-    assert AuditEntry.objects.get(chain_id=other).object_id == "2"
-    gate.open.set()
-    holder.join()
-
-
 def test_inside_a_transaction_the_entry_belongs_to_its_change() -> None:
     with transaction.atomic():
         append(1)
