@@ -26,7 +26,7 @@ from credentials.oauth.errors import OAuthFailure
 from credentials.services import endpoints, explain, notices, schedule
 from credentials.services.lease import LEASE
 from organizations import audit
-from organizations.audit import Actor
+from organizations.audit import Actor, NewEntry
 from organizations.models import Organization
 
 OPENS_AFTER = 3  # failures in a row
@@ -175,26 +175,20 @@ def tell(row: TokenEndpoint, action: str, organization_ids: set[UUID], *, outcom
     A worker is named as who did it: who noticed may belong to another organization.
     """
     ids = organization_ids | endpoints.organizations_at(row)
-    # In one order: whoever holds several chains must not wait for somebody who does too.
-    for organization in Organization.objects.filter(pk__in=ids).order_by("pk"):
+    # In one order: whoever tells several must not wait for somebody who does too.
+    organizations = Organization.objects.filter(pk__in=ids).order_by("pk")
+    for organization in organizations:
         if action == DOWN:
             notices.provider_down(organization, row.host)
         else:
             notices.provider_back(organization, row.host)
-        audit.record(
-            organization,
-            Actor.worker(),
-            action,
-            object_type="token_endpoint",
-            object_id=str(row.pk),
-            object_label=row.host,
-            outcome=outcome,
-            details={
-                "host": row.host,
-                "since": row.down_since.isoformat() if row.down_since else None,
-                "error": row.last_error,
-            },
-        )
+    details = {
+        "host": row.host,
+        "since": row.down_since.isoformat() if row.down_since else None,
+        "error": row.last_error,
+    }
+    told = NewEntry(Actor.worker(), action, "token_endpoint", str(row.pk), row.host, outcome, details)
+    audit.record_all({audit.chain_of(organization): [told] for organization in organizations})
 
 
 def spread(endpoint_id: int, now: datetime) -> None:

@@ -4,14 +4,13 @@ The order is the point: the attempt is written, the call is made, the raw answer
 parsed, and the token is swapped where its generation still matches. Each function here is one durable step.
 """
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from credentials.crypto.envelope import Unsealable
@@ -24,6 +23,7 @@ from credentials.oauth.client import RawAnswer
 from credentials.oauth.errors import OAuthFailure
 from credentials.services import explain, notices, schedule, swapping
 from credentials.services.lease import Lease
+from credentials.services.patience import insist
 from credentials.services.records import record
 from credentials.services.swapping import Gone, Swap, has_moved_on, swap
 from credentials.services.together import Together
@@ -32,7 +32,6 @@ from credentials.types.registry import room
 from organizations.audit import Actor
 
 __all__ = ["Gone", "has_moved_on", "swap"]
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds between the tries to store an answer
 
 
 def begin(
@@ -75,18 +74,7 @@ def keep_answer(attempt: Attempt, raw: RawAnswer, until: float = 0.0) -> None:
     """
     attempt.seal("answer", raw.to_json())
     attempt.state = AttemptState.ANSWERED
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            _keep(attempt)
-        except (OperationalError, InterfaceError):
-            if time.monotonic() + pause >= until:
-                raise
-            time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            connection.close_if_unusable_or_obsolete()  # it is opened anew
-        else:
-            return
+    insist(lambda: _keep(attempt), until=until)
 
 
 def keep_all(attempts: Sequence[Attempt]) -> Sequence[None]:

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 
 from credentials.models.clock import database_now
 from credentials.models.leased import LeasedToken
+from credentials.services.patience import insist
 
 CALL_SECONDS = 15.0
 LEASE = timedelta(seconds=45)
 # A process that was suspended after its claim must not wake up and send when the lease may be another's.
 LAST_MOMENT_TO_SEND = LEASE.total_seconds() - CALL_SECONDS - 5
 LAST_MOMENT_TO_STORE = LEASE.total_seconds() - 5
-PAUSES = (0.1, 0.5, 1.0, 2.0)  # seconds between the tries to give a lease back
+RELEASE_SECONDS = 4.0  # for how long it is tried to give a lease back
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,4 @@ def release(lease: Lease) -> None:
     everybody from renewing the token until it ends.
     """
     rows = lease.model._default_manager.filter(pk=lease.token_id, lease_owner=lease.owner)
-    for pause in (*PAUSES, None):
-        try:
-            rows.update(lease_owner="", lease_until=None)
-        except (OperationalError, InterfaceError):
-            if pause is None or connection.in_atomic_block:
-                raise
-            time.sleep(pause)
-            connection.close_if_unusable_or_obsolete()  # it is opened anew
-        else:
-            return
+    insist(lambda: rows.update(lease_owner="", lease_until=None), until=time.monotonic() + RELEASE_SECONDS)

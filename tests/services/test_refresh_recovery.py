@@ -11,7 +11,7 @@ from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.models.token import AttemptState, Grant
 from credentials.oauth import answer
-from credentials.services import exchange, journal, lease, sweep
+from credentials.services import exchange, journal, lease, patience, sweep
 from credentials.services.refresh import CredentialRenewal, Outcome, refresh
 from organizations.audit import Actor
 from tests.support.journeys import (
@@ -102,8 +102,8 @@ class Away:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(journal, "LONGEST_PAUSE", 0.002)
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.002)
 
 
 @pytest.mark.django_db(transaction=True)
