@@ -155,7 +155,7 @@ def use(access: Access, authorization: Authorization) -> None:
             forget_older(authorization, now)
             tokens = aged(answer.parse(journal.kept_answer(attempt)), now - attempt.started_at)
             record(credential, access.actor, "authorization.account_accepted", authorization=authorization.pk.hex)
-            journal.apply(attempt, tokens, now, actor=access.actor)
+            journal.apply(attempt, tokens, actor=access.actor)
     except journal.Gone:
         raise Answered from None
     except (Unsealable, OAuthFailure):

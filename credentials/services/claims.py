@@ -1,6 +1,7 @@
 """Claim the leases of several due tokens at once, and write down that their renewals begin: one transaction for all."""
 
 import secrets
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -54,22 +55,26 @@ class Threads:
     of_organization: int
     at_host: Counter[str] = field(default_factory=Counter)
     of: Counter[UUID] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, host: str, organization_id: UUID, *, careful: bool) -> bool:
-        if self.at_host[host] >= self.of_host:
-            return False
-        if careful and (self.of.total() >= self.careful or self.of[organization_id] >= self.of_organization):
-            return False
-        self.at_host[host] += 1
-        self.of[organization_id] += careful
-        return True
+        with self._lock:
+            if self.at_host[host] >= self.of_host:
+                return False
+            if careful and (self.of.total() >= self.careful or self.of[organization_id] >= self.of_organization):
+                return False
+            self.at_host[host] += 1
+            self.of[organization_id] += careful
+            return True
 
     def give_back(self, host: str, organization_id: UUID, *, careful: bool) -> None:
-        self.at_host[host] -= 1
-        self.of[organization_id] -= careful
-        # Without those that have none.
-        self.at_host += Counter()
-        self.of += Counter()
+        """By a thread that has ended its call; another may be in the middle of a claim."""
+        with self._lock:
+            self.at_host[host] -= 1
+            self.of[organization_id] -= careful
+            # Without those that have none.
+            self.at_host += Counter()
+            self.of += Counter()
 
 
 @dataclass

@@ -10,12 +10,16 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
 
-from credentials.services import claims, lease
+from credentials.models import TokenAttempt
+from credentials.models.leased import Attempt
+from credentials.oauth.answer import TokenSet
+from credentials.services import claims, journal, lease
 from credentials.services.claims import Claimed
 from credentials.services.due import Due, due
 from credentials.services.refresh import CredentialRenewal, refresh
@@ -98,6 +102,14 @@ class Plan:
         with self._lock:
             self._rows = []
             self._read = float("-inf")
+
+
+class _InPassing(CredentialRenewal):
+    """A renewal whose thread does not wait for the swap: there is more to ask for."""
+
+    def apply(self, attempt: Attempt, tokens: TokenSet, claimed: lease.Lease) -> bool:
+        journal.apply_in_passing(cast(TokenAttempt, attempt), tokens, actor=self.actor, lease=claimed)
+        return True
 
 
 class Workshop:
@@ -204,7 +216,7 @@ class Workshop:
                 lease.release(found.lease)
                 refresh(token_id, actor=actor)
                 return
-            renewal = CredentialRenewal(found.token, actor)
+            renewal = _InPassing(found.token, actor)
             renewal.endpoint = found.endpoint
             renewal.carry_on(found.lease, wanted=True, attempt=found.attempt)
         except DatabaseError:
@@ -215,8 +227,7 @@ class Workshop:
         finally:
             if isinstance(found, Claimed):
                 host, organization_id = found.endpoint.host, found.token.organization_id
-                with self._claiming:
-                    self._threads.give_back(host, organization_id, careful=found.careful)
+                self._threads.give_back(host, organization_id, careful=found.careful)
                 with self._lock:
                     self._busy[host] -= 1
 

@@ -189,7 +189,7 @@ def settle(authorization: Authorization, attempt: TokenAttempt, *, heard: bool =
         account.drop_older_questions(authorization, now)
         if granted_by:
             account.forget_older(authorization, now)
-        journal.apply(attempt, tokens, now, actor=actor_of(authorization))
+        journal.apply(attempt, tokens, actor=actor_of(authorization))
 
 
 def fail(authorization: Authorization, attempt: TokenAttempt, failure: OAuthFailure) -> None:

@@ -22,7 +22,7 @@ from credentials.oauth.answer import TokenSet
 from credentials.oauth.client import RawAnswer
 from credentials.oauth.errors import OAuthFailure
 from credentials.services import explain, notices, schedule, swapping
-from credentials.services.lease import Lease
+from credentials.services.lease import Lease, release
 from credentials.services.patience import insist
 from credentials.services.records import record
 from credentials.services.swapping import Gone, Swap, has_moved_on, swap
@@ -109,14 +109,28 @@ def sent_secrets(attempt: TokenAttempt) -> list[str]:
     return [secret for secret in opened if isinstance(secret, str) and secret]
 
 
-def apply(attempt: TokenAttempt, tokens: TokenSet, now: datetime, *, actor: Actor, lease: Lease | None = None) -> bool:
+def apply(attempt: TokenAttempt, tokens: TokenSet, *, actor: Actor, lease: Lease | None = None) -> bool:
     """Swap the token, in one write. False where the generation has moved on: then nothing is changed.
 
     With a lease it is a renewal: an answer without refresh token keeps the old one (RFC 6749 §6). Without one it is the
     first token of a new authorization, which replaces everything that came from the one before; so is one that nobody
     had to authorize, where there is nothing yet. Raises `Gone`.
     """
-    return _apply(Swap(attempt, tokens, now, actor, lease))
+    return _apply(Swap(attempt, tokens, actor, lease))
+
+
+def apply_in_passing(attempt: TokenAttempt, tokens: TokenSet, *, actor: Actor, lease: Lease) -> None:
+    """Leave a renewal's swap to the thread that writes, so that this one can ask for the next token.
+
+    The answer is stored already: should nobody come to swap it, whoever wins the lease next does. The lease is given
+    back by the swap, or where there is none.
+    """
+
+    def done(applied: bool | None) -> None:
+        if not applied:
+            release(lease)
+
+    _apply.later(Swap(attempt, tokens, actor, lease), done)
 
 
 _apply: Together[Swap, bool] = Together(swapping.apply_all)

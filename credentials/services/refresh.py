@@ -150,7 +150,7 @@ class CredentialRenewal(Renewal):
         """Whatever the credential's own token endpoint answers is its."""
 
     def apply(self, attempt: Attempt, tokens: TokenSet, claimed: Lease) -> bool:
-        return journal.apply(cast(TokenAttempt, attempt), tokens, database_now(), actor=self.actor, lease=claimed)
+        return journal.apply(cast(TokenAttempt, attempt), tokens, actor=self.actor, lease=claimed)
 
     def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease, held_until: datetime | None) -> None:
         journal.fail_renewal(

@@ -11,6 +11,7 @@ from django.db.models import F
 
 from credentials.models import Credential, OAuthToken, TokenAttempt
 from credentials.models.authorization import AuthorizationStatus
+from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.models.leased import Attempt, AttemptState, LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS, TokenSet
@@ -34,11 +35,10 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Swap:
-    """What came of an attempt, at which moment. With a lease it is a renewal."""
+    """What came of an attempt. With a lease it is a renewal."""
 
     attempt: TokenAttempt
     tokens: TokenSet
-    now: datetime
     actor: Actor
     lease: Lease | None = None
 
@@ -47,6 +47,7 @@ def apply_all(swaps: Sequence[Swap]) -> list[bool]:
     """Swap the tokens. False where the generation has moved on: then nothing of that one is changed. Raises `Gone`."""
     with transaction.atomic():
         held = lock_all([each.attempt.token_id for each in swaps])
+        now = database_now()
         results: list[bool] = []
         entries: dict[UUID, list[audit.NewEntry]] = defaultdict(list)
         for each in swaps:
@@ -54,22 +55,22 @@ def apply_all(swaps: Sequence[Swap]) -> list[bool]:
             applied = not (each.lease and has_moved_on(token, each.lease))
             results.append(applied)
             if applied:
-                entries[credential.organization_id].append(apply(each, credential, token))
+                entries[credential.organization_id].append(apply(each, credential, token, now))
         done = [each for each, applied in zip(swaps, results, strict=True) if applied]
         late = [each for each, applied in zip(swaps, results, strict=True) if not applied]
         write_all([held[each.attempt.token_id][1] for each in done], SWAPPED)
         for each_state, those, error in ((AttemptState.APPLIED, done, ""), (AttemptState.FAILED, late, "superseded")):
             if those:
-                close_all([each.attempt for each in those], each_state, those[0].now, error=error)
+                close_all([each.attempt for each in those], each_state, now, error=error)
         if done:
-            forget_older([each.attempt.token_id for each in done], done[0].now)
+            forget_older([each.attempt.token_id for each in done], now)
         audit.record_all(entries)
     return results
 
 
-def apply(swapped: Swap, credential: Credential, token: OAuthToken) -> audit.NewEntry:
+def apply(swapped: Swap, credential: Credential, token: OAuthToken, now: datetime) -> audit.NewEntry:
     """One of them, in rows that are locked; `apply_all` saves the token. What the audit log is to say."""
-    tokens, now = swapped.tokens, swapped.now
+    tokens = swapped.tokens
     renewal = swapped.lease is not None and bool(token.access_token or token.refresh_token)
     has_refresh_token = bool(tokens.refresh_token) or (renewal and bool(token.refresh_token))
     life_cycle = room(credential.kind).life_cycle

@@ -310,7 +310,6 @@ def test_an_exchange_overtakes_the_lease_of_a_renewal(cast: Cast, token_server: 
     assert not journal.apply(
         late,
         service.answer.parse(RawAnswer(200, {}, '{"access_token": "at-late"}')),
-        database_now(),
         actor=service.Actor.worker(),
         lease=mine,
     )

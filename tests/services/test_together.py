@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from credentials.services import together as together_module
 from credentials.services.together import Together
 from tests.support.tokens import at_once
 
@@ -75,6 +76,96 @@ def test_alone_it_is_one_call_and_its_error_is_raised_once() -> None:
         together(13)
     assert together(4) == 40
     assert desk.batches == [[3], [13], [4]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_left_is_written_by_whoever_writes_and_its_thread_goes_on() -> None:
+    desk = Desk()
+    together: Together[int, int] = Together(desk.write)
+    told: list[int | None] = []
+
+    def leaves() -> None:
+        desk.first_is_at_it.wait(5)
+        for item in (2, 3):
+            together.later(item, told.append)
+        assert told == []
+        desk.others_have_come.set()
+
+    assert at_once([lambda: together(1), leaves]) == [10, None]
+    assert desk.batches == [[1], [2, 3]]
+    assert told == [20, 30]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_nobody_writes_what_is_left_is_written_at_once() -> None:
+    desk = Desk()
+    desk.others_have_come.set()
+    together: Together[int, int] = Together(desk.write)
+    told: list[int | None] = []
+    together.later(1, told.append)
+    assert told == [10]
+    assert together(2) == 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_what_was_left_one_that_fails_takes_nobody_along(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    together: Together[int, int] = Together(desk.write)
+    told: dict[int, int | None] = {}
+
+    def leaves() -> None:
+        desk.first_is_at_it.wait(5)
+        for item in (2, 13, 4):
+            together.later(item, lambda result, item=item: told.__setitem__(item, result))  # type: ignore[misc]
+        desk.others_have_come.set()
+
+    at_once([lambda: together(1), leaves])
+    assert told == {2: 20, 13: None, 4: 40}
+    assert "could not be written" in caplog.text
+    assert together(5) == 50
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_who_waits_takes_over_what_others_have_left() -> None:
+    desk = Desk()
+    together: Together[int, int] = Together(desk.write)
+    told: list[int | None] = []
+
+    def leaves() -> None:
+        desk.first_is_at_it.wait(5)
+        together.later(2, told.append)
+
+    def waits() -> int:
+        while not together._waiting:
+            pass
+        return together(3)
+
+    def opener() -> None:
+        while len(together._waiting) < 2:
+            pass
+        desk.others_have_come.set()
+
+    assert at_once([lambda: together(1), leaves, waits, opener])[2] == 30
+    assert desk.batches == [[1], [2, 3]]
+    assert told == [20]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_many_wait_one_more_waits_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together_module, "AT_MOST", 1)
+    desk = Desk()
+    together: Together[int, int] = Together(desk.write)
+    order: list[str] = []
+
+    def leaves() -> None:
+        desk.first_is_at_it.wait(5)
+        together.later(2, lambda _: order.append("2 is written"))
+        threading.Timer(0.05, desk.others_have_come.set).start()
+        together.later(3, lambda _: order.append("3 is written"))
+        order.append("the thread goes on")
+
+    at_once([lambda: together(1), leaves])
+    assert order == ["2 is written", "3 is written", "the thread goes on"]
 
 
 @pytest.mark.django_db
