@@ -8,10 +8,10 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.utils import timezone
 
 from credentials.models import ApiIntegration, Credential, OAuthToken
@@ -102,20 +102,23 @@ def _read(tables: Sequence[_Table], plaintext: str, named: UUID) -> tuple[list[A
     """A row or None of each table, and the time; None where the last of them, the service token, does not live."""
     if not service_tokens.well_formed(plaintext):
         return None
+    database = connections[DEFAULT_DB_ALIAS]
     with prepared.cursor() as cursor:
-        native = connection.features.has_native_uuid_field
+        native = database.features.has_native_uuid_field
         asked = [named if native else named.hex, service_tokens.digest(plaintext)]
-        cursor.execute(_statement(tables, connection.vendor), asked)
+        cursor.execute(_statement(tables, database.vendor), asked)
         found = cursor.fetchone()
     if found is None:
         return None
-    at = found[-1] if connection.vendor == "postgresql" else timezone.now()
+    at = found[-1] if database.vendor == "postgresql" else timezone.now()
     rows: list[Any] = []
-    values = iter(found)
-    for model, names, converters in _readers(tables, connection.vendor):
-        read = [convert(next(values)) for convert in converters]
-        absent = read[names.index(model._meta.pk.attname)] is None
-        rows.append(None if absent else model.from_db("default", names, read))
+    begins = 0
+    for model, names, key, converted in _readers(tables, database.vendor):
+        read = list(found[begins : begins + len(names)])
+        begins += len(names)
+        for place, convert in converted:
+            read[place] = convert(read[place])
+        rows.append(None if read[key] is None else model.from_db("default", names, read))
     shown = rows[-1]
     if shown.revoked_at is not None or shown.expires_at <= at:
         return None
@@ -139,21 +142,32 @@ def _statement(tables: Sequence[_Table], vendor: str) -> str:
 Converter = Callable[[Any], Any]
 
 
+class _Reader(NamedTuple):
+    """How a row of a model is made: which of its columns is the key, and which are not as the database gives them."""
+
+    model: type[models.Model]
+    names: list[str]
+    key: int
+    converted: list[tuple[int, Converter]]
+
+
 @functools.cache
-def _readers(tables: Sequence[_Table], vendor: str) -> Sequence[tuple[type[models.Model], list[str], list[Converter]]]:
-    """Each model with the names of its columns, and how a value of each is made of what the database gave."""
-    return [
-        (table.model, [field.attname for field in table.fields], [_converter(field) for field in table.fields])
-        for table in tables
-    ]
+def _readers(tables: Sequence[_Table], vendor: str) -> list[_Reader]:
+    readers = []
+    for table in tables:
+        names = [field.attname for field in table.fields]
+        converters = [(place, _converter(field)) for place, field in enumerate(table.fields)]
+        key = names.index(str(table.model._meta.pk.attname))
+        readers.append(_Reader(table.model, names, key, [(place, each) for place, each in converters if each]))
+    return readers
 
 
-def _converter(field: "models.Field[Any, Any]") -> Converter:
-    """As the ORM's compiler does it for a column."""
+def _converter(field: "models.Field[Any, Any]") -> Converter | None:
+    """As the ORM's compiler does it for a column; None where the database gives the value itself."""
     column = field.get_col(field.model._meta.db_table)
     steps = [*connection.ops.get_db_converters(column), *field.get_db_converters(connection)]
     if not steps:
-        return lambda value: value
+        return None
 
     def convert(value: Any) -> Any:
         for step in steps:
