@@ -9,6 +9,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,12 +28,21 @@ def _fields() -> "tuple[models.Field[Any, Any], ...]":
     return tuple(field for field in AuditEntry._meta.local_concrete_fields if not field.primary_key)
 
 
-def locked_head(chain_id: uuid.UUID) -> AuditChain:
+@dataclass(slots=True)
+class Head:
+    """Where a chain stands: the position and the hash of its newest entry."""
+
+    chain_id: uuid.UUID
+    position: int
+    hash: str
+
+
+def locked_head(chain_id: uuid.UUID) -> Head:
     """The head of a chain, locked until the transaction ends; a new one where there is none yet."""
     return locked_heads([chain_id])[chain_id]
 
 
-def locked_heads(chain_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, AuditChain]:
+def locked_heads(chain_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Head]:
     """Several heads, locked in one order: whoever holds some never waits for somebody who waits for one of them."""
     heads = _lock(chain_ids)
     if missing := sorted(set(chain_ids) - set(heads)):
@@ -42,7 +52,7 @@ def locked_heads(chain_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, AuditCh
     return heads
 
 
-def _lock(chain_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, AuditChain]:
+def _lock(chain_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Head]:
     stored = [_as_stored(each) for each in chain_ids]
     statement = f"SELECT id, position, head FROM {AuditChain._meta.db_table} WHERE id "  # noqa: S608
     statement += "= %s" if len(stored) == 1 else f"IN ({', '.join(['%s'] * len(stored))}) ORDER BY id"
@@ -51,32 +61,32 @@ def _lock(chain_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, AuditChain]:
     with prepared.cursor() as cursor:
         cursor.execute(statement, stored)
         found = cursor.fetchall()
-    heads = (AuditChain(id=uuid.UUID(str(key)), position=position, head=head) for key, position, head in found)
-    return {head.pk: head for head in heads}
+    heads = (Head(_as_read(key), position, newest) for key, position, newest in found)
+    return {head.chain_id: head for head in heads}
 
 
 # An entry as its columns, by name.
 Row = dict[str, Any]
 
 
-def append(chain: AuditChain, entries: Sequence[NewEntry]) -> list[Row]:
+def append(head: Head, entries: Sequence[NewEntry]) -> list[Row]:
     """Append cleaned entries behind a locked head, which moves on."""
-    return append_all([(chain, entries)])
+    return append_all([(head, entries)])
 
 
-def append_all(appended: Sequence[tuple[AuditChain, Sequence[NewEntry]]]) -> list[Row]:
+def append_all(appended: Sequence[tuple[Head, Sequence[NewEntry]]]) -> list[Row]:
     """Append cleaned entries behind several locked heads, which move on."""
     now = timezone.now()
-    rows = [_behind(chain, new, now) for chain, entries in appended for new in entries]
-    heads = [chain for chain, _ in appended]
+    rows = [_behind(head, new, now) for head, entries in appended for new in entries]
+    heads = [head for head, _ in appended]
     numbers = _write_at_once(heads, rows) if connection.vendor == "postgresql" else _write(heads, rows)
     return [{"id": number, **row} for row, number in zip(rows, numbers, strict=True)]
 
 
-def _behind(chain: AuditChain, new: NewEntry, now: datetime) -> Row:
+def _behind(head: Head, new: NewEntry, now: datetime) -> Row:
     row: Row = {
-        "chain_id": chain.pk,
-        "position": chain.position + 1,
+        "chain_id": head.chain_id,
+        "position": head.position + 1,
         "at": now,
         "actor_kind": new.actor.kind,
         "actor_id": new.actor.id,
@@ -87,16 +97,16 @@ def _behind(chain: AuditChain, new: NewEntry, now: datetime) -> Row:
         "object_label": new.object_label,
         "outcome": new.outcome,
         "details": new.details,
-        "previous_hash": chain.head,
+        "previous_hash": head.hash,
     }
-    chain.position, chain.head = row["position"], _hash(row)
-    row["hash"] = chain.head
+    head.position, head.hash = row["position"], _hash(row)
+    row["hash"] = head.hash
     return row
 
 
-def _write_at_once(heads: Sequence[AuditChain], rows: Sequence[Row]) -> list[int]:
+def _write_at_once(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
     """The heads and the rows in one statement, each as one parameter of JSON."""
-    moved = [{"id": str(each.pk), "position": each.position, "head": each.head} for each in heads]
+    moved = [{"id": str(each.chain_id), "position": each.position, "head": each.hash} for each in heads]
     written = [{**row, "chain_id": str(row["chain_id"]), "at": row["at"].isoformat()} for row in rows]
     with prepared.cursor() as cursor:
         cursor.execute(_statement(), [json.dumps(moved), json.dumps(written)])
@@ -120,12 +130,12 @@ def _type_of(field: "models.Field[Any, Any]") -> str:
     return "text" if isinstance(field, models.CharField) else str(field.db_type(connection))
 
 
-def _write(heads: Sequence[AuditChain], rows: Sequence[Row]) -> list[int]:
+def _write(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
     fields, numbers = _fields(), []
     one = f"({', '.join(['%s'] * len(fields))})"
     columns = ", ".join(str(field.column) for field in fields)
     with connection.cursor() as cursor:
-        moved = [(head.position, head.head, _as_stored(head.pk)) for head in heads]
+        moved = [(head.position, head.hash, _as_stored(head.chain_id)) for head in heads]
         cursor.executemany(
             f"UPDATE {AuditChain._meta.db_table} SET position = %s, head = %s WHERE id = %s",  # noqa: S608
             moved,
@@ -144,6 +154,10 @@ def _write(heads: Sequence[AuditChain], rows: Sequence[Row]) -> list[int]:
 
 def _as_stored(identity: uuid.UUID) -> Any:
     return identity if connection.features.has_native_uuid_field else identity.hex
+
+
+def _as_read(identity: Any) -> uuid.UUID:
+    return identity if isinstance(identity, uuid.UUID) else uuid.UUID(identity)
 
 
 def entry_hash(entry: AuditEntry) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 
 @contextmanager
@@ -18,18 +18,20 @@ def cursor() -> Iterator[Any]:
 
     `OperationalError` also where a kept plan has to be forgotten: whoever asks again gets another connection.
     """
-    if connection.vendor != "postgresql":
-        with connection.cursor() as djangos:
+    # `django.db.connection` looks this up at each use of it, and there would be many.
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor != "postgresql":
+        with database.cursor() as djangos:
             yield djangos
         return
     import psycopg  # not installed where the database is SQLite
 
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
+    database.ensure_connection()
+    with database.wrap_database_errors:
         try:
-            with psycopg.Cursor(connection.connection) as bound_in_the_server:
+            with psycopg.Cursor(database.connection) as bound_in_the_server:
                 yield bound_in_the_server
         except psycopg.errors.FeatureNotSupported:
             # The type of a column was changed beneath a kept plan, which this connection would try for ever.
-            connection.connection.close()
+            database.connection.close()
             raise psycopg.OperationalError("The plan of a statement does not fit the table any more.") from None

@@ -18,8 +18,8 @@ SUFFIX = "-turn"
 @contextmanager
 def in_turn() -> Iterator[None]:
     """Hold the turn of this database; nothing where it is no SQLite file."""
-    path = Path(str(connection.settings_dict["NAME"]))
-    if connection.vendor != "sqlite" or not path.is_file():
+    path = Path(str(connection.settings_dict["NAME"])) if connection.vendor == "sqlite" else None
+    if path is None or not path.is_file():
         yield
         return
     # A file of each holder's own, because the lock belongs to the open file. Closing it gives the turn away.

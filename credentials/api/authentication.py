@@ -1,12 +1,13 @@
 """Who calls: a service token in the `Authorization` header (RFC 6750 §2.1), and nowhere else; and what it may do."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from credentials.api.limit import count_wrong_token
-from credentials.services.presented import Presented, present
+from credentials.services.presented import Presented
 from organizations import group_commit
 from organizations.audit import Actor, NewEntry
 from organizations.models import ServiceToken
@@ -31,16 +32,16 @@ class InsufficientScope(Exception):
 class ServiceTokenAuthentication(HttpBearer):
     """Sets `request.auth` to the service token's row, with its organization. It has to have `scope`.
 
-    `with_credential`: to a `Presented`, which has the credential in the address and its token as well.
+    With `present`, to what that reads at once: the service token and the row whose id stands in the address.
     Raises `InsufficientScope`, and `limit.TooManyWrongTokens`.
     """
 
     openapi_bearerFormat = "bat_…"  # noqa: N815 - the name that OpenAPI gives it
 
-    def __init__(self, scope: Scope, *, with_credential: bool = False) -> None:
+    def __init__(self, scope: Scope, *, present: Callable[[str, UUID], Presented | None] | None = None) -> None:
         super().__init__()
         self.scope = scope
-        self.with_credential = with_credential
+        self.present = present
 
     def __call__(self, request: HttpRequest) -> ServiceToken | Presented | None:
         # Not the library's own parsing: with DEBUG on it writes what was sent to the log.
@@ -57,10 +58,11 @@ class ServiceTokenAuthentication(HttpBearer):
         return found
 
     def authenticate(self, request: HttpRequest, token: str) -> ServiceToken | Presented | None:
-        if not self.with_credential:
+        if self.present is None:
             return authenticate_service_token(token)
         # A converter has checked the id; the library's leaves it a text.
-        return present(token, UUID(str(request.resolver_match.kwargs["credential_id"])))  # type: ignore[union-attr]
+        (named,) = request.resolver_match.kwargs.values()  # type: ignore[union-attr]
+        return self.present(token, UUID(str(named)))
 
 
 def refuse(shown: ServiceToken, scope: Scope) -> None:

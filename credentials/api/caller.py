@@ -30,7 +30,7 @@ def answers(schema: Any, *refusals: int) -> dict[int, Any]:
 
 
 def presented(request: HttpRequest) -> Presented:
-    """What a call about one credential found, read at once. Raises `AuthenticationError` where nobody is behind it."""
+    """What a call about one row found, read at once. Raises `AuthenticationError` where nobody is behind it."""
     found: Presented | None = request.auth  # type: ignore[attr-defined]
     if found is None:
         raise AuthenticationError

@@ -34,11 +34,12 @@ from credentials.api.schemas import (
     TokenAnswer,
     TokenRequest,
 )
-from credentials.models import ApiIntegration, Credential, Domain
+from credentials.models import Credential, Domain
 from credentials.runtime import NOBODY, OnBehalf
 from credentials.services.call import call
 from credentials.services.describe import reason_of
 from credentials.services.domains import hand_out_access
+from credentials.services.presented import present_credential, present_integration
 from credentials.services.use import hand_out_token
 from organizations.audit import Actor
 from organizations.scopes import Scope
@@ -69,7 +70,7 @@ api = Api(
 
 
 _encode = DjangoJSONEncoder().encode
-_MAY_READ_TOKENS = ServiceTokenAuthentication(Scope.TOKENS_READ, with_credential=True)
+_MAY_READ_TOKENS = ServiceTokenAuthentication(Scope.TOKENS_READ, present=present_credential)
 
 
 def on_behalf(body: Request | None) -> OnBehalf:
@@ -168,7 +169,7 @@ def token_without_body(request: HttpRequest, credential_id: UUID) -> HttpRespons
 
 @api.post(
     "integrations/{uuid:integration_id}/call",
-    auth=ServiceTokenAuthentication(Scope.INTEGRATIONS_CALL),
+    auth=ServiceTokenAuthentication(Scope.INTEGRATIONS_CALL, present=present_integration),
     response=answers(CallAnswer, *ABOUT_A_ROW),
     operation_id="call_integration",
     tags=["integrations"],
@@ -179,17 +180,13 @@ def call_integration(request: HttpRequest, integration_id: UUID, body: CallReque
     Whatever the resource answers is a 200 here; `success` says whether it was 200 or 201 there.
     422 `missing_variable`, `invalid_variable`: nothing was sent.
     """
-    integration = (
-        ApiIntegration.objects.select_related("organization", "credential__organization")
-        .filter(pk=integration_id, organization_id=caller(request).organization_id)
-        .first()
-    )
-    if integration is None:
+    found = presented(request)
+    if found.integration is None:
         raise Http404
-    require_reach(request, integration.credential_id)
+    require_reach(request, found.integration.credential_id)
     variables = body.variables if body else {}
-    actor = Actor.for_service_token(caller(request))
-    result = call(integration, variables, actor=actor, on_behalf=on_behalf(body))
+    actor = Actor.for_service_token(found.service_token)
+    result = call(found.integration, variables, actor=actor, on_behalf=on_behalf(body), presented=found)
     return {
         "success": result.success,
         "status": result.status,

@@ -1,13 +1,11 @@
 """Call an API integration: the request that a bot describes, authenticated by the attached credential."""
 
-import codecs
 import re
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from email.message import Message
 
 import requests
 
@@ -18,7 +16,9 @@ from credentials.oauth.redaction import redact
 from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, guarded_session
 from credentials.runtime import NOBODY, OnBehalf, Ready
 from credentials.services import variables
+from credentials.services.answer_text import as_text
 from credentials.services.lease import CALL_SECONDS
+from credentials.services.presented import Presented
 from credentials.services.use import ask_for_renewal, noting_use
 from credentials.services.variables import Value
 from organizations import group_commit
@@ -30,7 +30,6 @@ TOTAL_SECONDS = 20.0
 RETRIES = 3
 PAUSE_SECONDS = 0.25  # before the first retry; doubled before each next one
 MAX_ANSWER_BYTES = 1_048_576
-MAX_CONTENT_TYPE = 500  # characters
 SUCCESS = frozenset({200, 201})
 # By these a server says that it has not done what was asked; any method may be repeated.
 TURNED_AWAY = frozenset({429, 503})
@@ -43,9 +42,6 @@ DEFAULT_HEADERS = {
     "Accept": "application/json;charset=UTF-8",
     "Content-Type": "application/json;charset=UTF-8",
 }
-TEXT_ENCODING = re.compile(
-    r"ascii|utf-(8|16|32)(-[bl]e)?|iso8859-\d+|latin-1|cp\d+|koi8-[rtu]|big5|gb\w*|euc_\w+|shift_jis\w*"
-)
 
 
 @dataclass(frozen=True)
@@ -106,14 +102,20 @@ def prepare(integration: ApiIntegration, values: Mapping[str, Value]) -> Prepare
 
 
 def call(
-    integration: ApiIntegration, values: Mapping[str, Value], *, actor: Actor, on_behalf: OnBehalf = NOBODY
+    integration: ApiIntegration,
+    values: Mapping[str, Value],
+    *,
+    actor: Actor,
+    on_behalf: OnBehalf = NOBODY,
+    presented: Presented | None = None,
 ) -> CallResult:
     """One call: 20 seconds in all, up to 3 retries inside that time, success is 200 or 201.
 
-    `integration` comes with its organization and credential loaded. Raises what `prepare` and `runtime.make_ready`
-    raise; everything that the other side does becomes a result.
+    `integration` comes with its credential loaded; `presented` is what was read together with it a moment ago, so that
+    it is not read again. Raises what `prepare` and `runtime.make_ready` raise; everything that the other side does
+    becomes a result.
     """
-    return _call(integration, values, actor, on_behalf)[0]
+    return _call(integration, values, actor, on_behalf, presented)[0]
 
 
 def send_test(access: Access, integration: ApiIntegration, values: Mapping[str, Value]) -> CallResult:
@@ -131,15 +133,22 @@ def send_test(access: Access, integration: ApiIntegration, values: Mapping[str, 
 
 
 def _call(
-    integration: ApiIntegration, values: Mapping[str, Value], actor: Actor, on_behalf: OnBehalf
+    integration: ApiIntegration,
+    values: Mapping[str, Value],
+    actor: Actor,
+    on_behalf: OnBehalf,
+    presented: Presented | None = None,
 ) -> tuple[CallResult, Ready | None]:
     started = time.monotonic()
     deadline = started + TOTAL_SECONDS
     prepared, credential = prepare(integration, values), integration.credential
     ready = None
     if credential:
-        ready = runtime.make_ready(credential, actor=actor, patience=TOTAL_SECONDS, on_behalf=on_behalf)
-    _note(integration, credential, actor)
+        as_read = runtime.AsRead(presented.token, presented.at) if presented else None
+        ready = runtime.make_ready(
+            credential, actor=actor, patience=TOTAL_SECONDS, on_behalf=on_behalf, as_read=as_read
+        )
+    _note(integration, credential, actor, presented)
     answer, attempts, renewed = Answer(error="timeout"), 0, False
     while attempts <= RETRIES and (left := deadline - time.monotonic()) > 0:
         attempts += 1
@@ -168,7 +177,9 @@ def _call(
     return result, ready
 
 
-def _note(integration: ApiIntegration, credential: Credential | None, actor: Actor) -> None:
+def _note(
+    integration: ApiIntegration, credential: Credential | None, actor: Actor, presented: Presented | None
+) -> None:
     """Who calls what with which credential, written before anything is sent. Nothing of the conversation."""
     called = NewEntry(actor, "integration.called", "integration", str(integration.pk), integration.name)
     entries = [called]
@@ -177,7 +188,7 @@ def _note(integration: ApiIntegration, credential: Credential | None, actor: Act
         entries.append(
             NewEntry(actor, "credential.used", "credential", str(credential.pk), credential.name, details=details)
         )
-    group_commit.append(integration.organization_id, entries, noting_use(credential) if credential else ())
+    group_commit.append(integration.organization_id, entries, noting_use(credential, presented))
 
 
 def _renewed(
@@ -237,24 +248,6 @@ def send(prepared: Prepared, ready: Ready | None, *, seconds: float) -> Answer:
         except requests.RequestException as failure:
             return Answer(error=why(failure))
     return Answer(response.status_code, dict(response.headers), as_text(response))
-
-
-def as_text(response: requests.Response) -> str:
-    """The body as text, by the charset that the answer names, and UTF-8 otherwise. What is no text is replaced.
-
-    No guessing: it takes seconds for a megabyte. Only encodings of texts: others can be made to take long as well.
-    """
-    header = Message()
-    # Cut: the library takes ten seconds for 64 kB of semicolons.
-    said = response.headers.get("Content-Type", "")[:MAX_CONTENT_TYPE]
-    header["Content-Type"] = said.replace("\r", " ").replace("\n", " ")
-    try:
-        encoding = codecs.lookup(str(header.get_content_charset("utf-8"))).name
-    except (LookupError, ValueError):
-        encoding = "utf-8"
-    if not TEXT_ENCODING.fullmatch(encoding):
-        encoding = "utf-8"
-    return response.content.decode(encoding, "replace").removeprefix("\ufeff")
 
 
 def why(failure: requests.RequestException) -> str:

@@ -46,18 +46,23 @@ def hand_out_token(
     as_read = runtime.AsRead(presented.token, presented.at) if presented else None
     ready = runtime.make_ready(credential, actor=actor, on_behalf=on_behalf, as_read=as_read)
     token = ready.room.token(ready.material)
-    along = noting_use(credential, presented.at if presented else None)
-    if presented and is_stale(presented.service_token.last_used_at, presented.at):
-        along.append((note_use_of_service_tokens, presented.service_token.pk))
-    tell(credential, actor, "token.served", along=along)
+    tell(credential, actor, "token.served", along=noting_use(credential, presented))
     return HandedOut(token, runtime.until_when(ready))
 
 
-def noting_use(credential: Credential, now: datetime | None = None) -> list[Along]:
-    """What is to be done beside the entry about a use: remember when it was, to the minute."""
-    now = now or database_now()
-    recent = credential.last_used_at and credential.last_used_at >= now - LAST_USED_EVERY
-    return [] if recent else [(note_use, credential.pk)]
+def noting_use(credential: Credential | None, presented: Presented | None = None) -> list[Along]:
+    """What is to be done beside the entry about a use: remember when it was, to the minute.
+
+    Of the service token too, where it was presented for this: nobody has noted its use then.
+    """
+    along: list[Along] = []
+    if credential:
+        now = presented.at if presented else database_now()
+        if credential.last_used_at is None or credential.last_used_at < now - LAST_USED_EVERY:
+            along.append((note_use, credential.pk))
+    if presented and is_stale(presented.service_token.last_used_at, presented.at):
+        along.append((note_use_of_service_tokens, presented.service_token.pk))
+    return along
 
 
 def note_use(ids: Sequence[UUID]) -> None:

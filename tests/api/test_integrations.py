@@ -5,10 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from credentials.models import ApiIntegration
+from credentials.models import ApiIntegration, Credential
 from credentials.models.credential import Status
-from organizations.models import AuditEntry, Organization
+from organizations.models import AuditChain, AuditEntry, Organization, ServiceToken
 from tests.api.conftest import Caller
 from tests.api.test_door import assert_refused
 from tests.support.credentials import ACCESS_TOKEN, give_token, make_credential, make_integration
@@ -43,6 +45,27 @@ def test_a_bot_gets_what_the_resource_answered(
     assert told["body"] == '{"order": "A-1"}'
     assert lying_server.requests[0].target == "/orders/A-1"
     assert lying_server.requests[0].headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
+
+
+def test_all_that_a_call_needs_is_read_at_once(
+    bot: Caller, integration: ApiIntegration, lying_server: LyingServer
+) -> None:
+    lying_server.answers(json_answer({}))
+    asked = [f"integrations/{integration.pk}/call", {"variables": {"orderId": "A-1"}}]
+    bot.post(*asked)  # notes when credential and service token were used, which is not done again for a minute
+    with CaptureQueriesContext(connection) as queries:
+        assert bot.post(*asked).json()["success"]
+    read = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    assert [AuditChain._meta.db_table in sql for sql in read] == [False, True]  # what it needs, and the chain's head
+
+
+def test_a_call_is_remembered_of_the_credential_and_of_the_service_token(
+    bot: Caller, integration: ApiIntegration, lying_server: LyingServer
+) -> None:
+    lying_server.answers(json_answer({}))
+    bot.post(f"integrations/{integration.pk}/call", {"variables": {"orderId": "A-1"}})
+    assert Credential.objects.get(pk=integration.credential_id).last_used_at is not None
+    assert ServiceToken.objects.get().last_used_at is not None
 
 
 def test_a_failure_of_the_resource_is_a_result_and_not_an_error(

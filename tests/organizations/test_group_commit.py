@@ -9,7 +9,7 @@ from django.db import OperationalError, transaction
 
 from organizations import audit, chain, group_commit
 from organizations.audit import Actor, NewEntry
-from organizations.models import SYSTEM_CHAIN, AuditChain, AuditEntry
+from organizations.models import SYSTEM_CHAIN, AuditEntry
 from tests.support.processes import wait_until
 from tests.support.tokens import at_once
 
@@ -28,7 +28,7 @@ class Gate:
         self.open = threading.Event()
         self.came = 0
 
-    def pass_through(self, chain_id: uuid.UUID, lock: Callable[[uuid.UUID], AuditChain]) -> AuditChain:
+    def pass_through(self, chain_id: uuid.UUID, lock: Callable[[uuid.UUID], chain.Head]) -> chain.Head:
         self.came += 1
         assert self.open.wait(20)
         return lock(chain_id)
