@@ -53,6 +53,8 @@ setup:
 run: setup
 	@exec $(BIN)/python -m botaccounts.embedded
 
+# The tests start some hundreds of processes, each of which would compile all of the code anew.
+test production chaos soak: export PYTHONDONTWRITEBYTECODE :=
 test: setup
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
