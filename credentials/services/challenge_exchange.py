@@ -26,7 +26,8 @@ from credentials.services.addresses import account_callback
 from credentials.services.breaker import Held
 from credentials.services.id_tokens import InvalidIdToken
 from credentials.services.identity_provider import NoIdentityProvider, client_of, required
-from credentials.services.lease import CALL_SECONDS, LEASE, in_time
+from credentials.services.lease import CALL_SECONDS, LEASE, in_time, last_moment_to_store
+from credentials.services.patience import insist
 from credentials.services.records import record
 from organizations.audit import Actor
 
@@ -108,7 +109,9 @@ def ask(challenge: ConsumerChallenge, since: float) -> TokenEndpoint | None:
     finally:
         transport.close()
     challenge.seal("answer", raw.to_json())
-    ConsumerChallenge.objects.filter(pk=challenge.pk).update(answer=challenge.answer)
+    stored = ConsumerChallenge.objects.filter(pk=challenge.pk)
+    # The code is used up, so the token is nowhere else: a database that is away is asked again while the claim lasts.
+    insist(lambda: stored.update(answer=challenge.answer), until=last_moment_to_store(since))
     return endpoint
 
 

@@ -11,12 +11,14 @@ from typing import Any
 
 from tests.chaos.grants import Grants, Owner
 from tests.chaos.resource import Resource
+from tests.support.canary import PASSWORD
+
+__all__ = ["PASSWORD"]
 
 ORGANIZATIONS = {"12345566": ("Support bots", "Sales bots"), "77001122": ("Elsewhere",)}
 AUTHORIZED, BY_THEMSELVES = 3, 1  # credentials of an organization: with a refresh token, by client credentials
 SUBJECTS = ("ann", "ben")
 CONVERSATIONS = ("talk-1", "talk-2")
-PASSWORD = "correct horse battery staple"
 
 
 @dataclass

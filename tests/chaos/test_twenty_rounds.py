@@ -24,11 +24,11 @@ def street(product_factory: Factory, postgres: Postgres, redis_server: Redis) ->
     with ExitStack() as stack:
         built = Street(stack, product_factory, postgres, redis_server)
         yield built
-    for house in built.houses.values():
-        product_factory.products.remove(house.product)
     for server in (postgres.server, redis_server.server):
         if not server.is_running:
             server.start()
+    for house in built.houses.values():
+        product_factory.retire(house.product)
 
 
 def test_twenty_rounds_with_every_fault_lose_burn_and_leak_nothing(street: Street) -> None:

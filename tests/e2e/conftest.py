@@ -46,6 +46,7 @@ def scene(
         scene = set_up(product_factory, sandbox, env=env)
         yield scene
         scene.errands.close()
+        product_factory.retire(scene.product)
         return
     redis_server = request.getfixturevalue("redis_server")
     built = bring_up(product_factory, redis_server.url, tmp_path_factory.mktemp("production"), env=env)
@@ -55,6 +56,7 @@ def scene(
         yield scene
         scene.errands.close()
     built.nginx.stop()
+    product_factory.retire(built.product)
 
 
 @pytest.fixture(scope="session")

@@ -25,8 +25,8 @@ def entries(scene: Scene) -> dict[str, Entry]:
     callback = quote(f"{scene.product.url}/callback/{ACCOUNT}/redirectedCode", safe="")
     url = f"{scene.sandbox.authorization_url}?client_id=brand&response_type=code&scope=openid&redirect_uri={callback}"
     return {
-        "basic_authentication": Entry("Basic Authentication", {"user_name": "bot", "user_password": "a password"}),
-        "access_token": Entry("Access Token", {"access_token": "a-token", "token_type": "Bearer"}),
+        "basic_authentication": Entry("Basic Authentication", {"user_name": "bot", "user_password": "canary-password"}),
+        "access_token": Entry("Access Token", {"access_token": "canary-token", "token_type": "Bearer"}),
         "mutual_authentication": Entry(
             "Mutual Authentication",
             {"key_certificate_password": PASSWORD},

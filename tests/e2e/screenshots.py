@@ -26,7 +26,7 @@ def test_take_the_pictures(product_factory: Factory, start_sandbox: Callable[...
         scene.sandbox,
         name="Warehouse",
         grant="client_credentials",
-        application=Application("warehouse", "not the secret"),
+        application=Application("warehouse", "canary-not-the-secret"),
     )
     for added in (crm, orders):
         integration = scene.add_integration(added.credential_id)

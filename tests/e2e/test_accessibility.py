@@ -92,7 +92,7 @@ def test_ux_21_every_step_of_the_wizard_is_accessible_also_with_errors(
     press(surface, "Authorize")
     expect(surface.get_by_role("alert")).to_be_visible()
     assert_accessible(alice)
-    enter_resource(surface, furnished.scene.sandbox, Application("a-client", "a secret"))
+    enter_resource(surface, furnished.scene.sandbox, Application("a-client", "canary-client-secret"))
     press(surface, "Back")
     press(surface, "Next")
     expect(surface.get_by_text("configured")).to_be_visible()

@@ -65,7 +65,7 @@ def set_up_identity_provider(page: Page, scene: Scene) -> None:
     page.get_by_label("Authentication endpoint").fill(scene.sandbox.authorization_url)
     page.get_by_label("Token endpoint").fill(scene.sandbox.token_url)
     page.get_by_label("Client ID").fill("brand")
-    page.get_by_label("Client Secret").fill("a secret")
+    page.get_by_label("Client Secret").fill("canary-client-secret")
     page.get_by_label("JWKS endpoint", exact=True).fill(f"{scene.sandbox.url}/o/.well-known/jwks.json")
     press(page.get_by_role("main"), "Save")
     expect(page.get_by_text("The identity provider was saved.")).to_be_visible()

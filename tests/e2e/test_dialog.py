@@ -75,7 +75,7 @@ def test_ux_06_nothing_in_the_dialog_shifts_under_a_persons_hand(page: Page, sce
     press(dialog, "Next")
     press(dialog, "Authorize")
     expect(dialog.get_by_role("alert")).to_be_visible()
-    enter_resource(dialog, scene.sandbox, Application("a-client", "a secret"))
+    enter_resource(dialog, scene.sandbox, Application("a-client", "canary-client-secret"))
     press(dialog, "Back")
     expect(dialog.get_by_label("Redirect URI")).to_be_visible()
     assert close.bounding_box() == place

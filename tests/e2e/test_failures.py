@@ -64,7 +64,7 @@ def expect_entered_data_is_kept(page: Page, application: Application) -> None:
 
 def test_ux_11_a_wrong_client_secret_is_said_kept_and_mended_by_edit(page: Page, scene: Scene) -> None:
     be(page, scene)
-    added = scene.added("Wrong secret", client_secret="not the right one")
+    added = scene.added("Wrong secret", client_secret="canary-not-the-right-one")
     authorize_here(page, scene, added)
     expect_failure(page, "The resource does not accept the client", REJECTED, "Choose Edit")
     expect_problem(page, "Failed", REJECTED, "compare the Client ID and the Client Secret with the resource's settings")
@@ -79,7 +79,7 @@ def test_ux_11_a_wrong_client_secret_is_said_kept_and_mended_by_edit(page: Page,
 
 def test_ux_11_a_wrong_client_secret_of_client_credentials_is_said_and_kept(page: Page, scene: Scene) -> None:
     be(page, scene)
-    added = scene.added("Wrong client", grant="client_credentials", client_secret="not the right one")
+    added = scene.added("Wrong client", grant="client_credentials", client_secret="canary-not-the-right-one")
     page.goto(added.go_to)
     expect_failure(page, "The resource does not accept the client", REJECTED)
     expect_problem(page, "Failed", REJECTED)

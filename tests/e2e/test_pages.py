@@ -18,7 +18,7 @@ SMALLEST = 24
 def test_ux_08_a_secret_is_configured_or_replaced_and_blank_keeps_it(page: Page, scene: Scene) -> None:
     added = scene.authorized("Keeps its secret", grant="client_credentials")
     be(page, scene)
-    for replaced in ("", "a new one"):
+    for replaced in ("", "canary-new-secret"):
         page.goto(scene.url(f"credentials/{added.credential_id}/edit/"))
         form = page.get_by_role("main")
         expect(form.get_by_text("configured")).to_be_visible()

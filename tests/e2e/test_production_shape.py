@@ -29,7 +29,7 @@ def production(
     built = bring_up(product_factory, redis_server.url, folder, env={"OUTBOUND_ALLOW": sandbox.host_and_port})
     yield built
     built.nginx.stop()
-    built.product.stop()
+    product_factory.retire(built.product)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_32_a_forged_address_does_not_let_anybody_guess_on(production: Productio
 
     def guess(number: int) -> requests.Response:
         eve.session.headers["X-Forwarded-For"] = f"203.0.113.{number}"
-        return eve.post("/accounts/login/", {"username": "dana", "password": f"wrong {number}"})
+        return eve.post("/accounts/login/", {"username": "dana", "password": f"canary-wrong-{number}"})
 
     answers = [guess(number) for number in range(6)]
     assert answers[0].status_code == 200

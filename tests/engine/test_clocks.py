@@ -1,7 +1,7 @@
 """A machine whose clock is five minutes off asks PostgreSQL for the time and does no harm."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -64,7 +64,7 @@ FIND = "len(sweep.find().renewals)"
 
 
 @pytest.fixture(scope="module")
-def scene(product_factory: Factory, sandbox: Sandbox) -> Scene:
+def scene(product_factory: Factory, sandbox: Sandbox) -> Iterator[Scene]:
     product = product_factory(
         web=1, workers=0, database="postgres", env={"OUTBOUND_ALLOW": sandbox.host_and_port, "REDIS_URL": ""}
     )
@@ -75,7 +75,8 @@ def scene(product_factory: Factory, sandbox: Sandbox) -> Scene:
     product.manage("sweep", "--json")
     product.stop()
     client_id = added.application.client_id
-    return Scene(product, Inside(product), added.credential_id, lambda: sandbox.stats(client_id).refreshes)
+    yield Scene(product, Inside(product), added.credential_id, lambda: sandbox.stats(client_id).refreshes)
+    product_factory.retire(product)
 
 
 def test_promise_20_a_fast_clock_renews_nothing_before_its_time(scene: Scene) -> None:

@@ -41,6 +41,8 @@ class Scene:
         command += ["--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         env = self.product.env
         died = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        with (self.product.folder / "log" / "dying.log").open("a") as log:
+            log.write(died.stdout + died.stderr)
         assert died.returncode == -signal.SIGKILL, died.stdout + died.stderr
 
     def sweep(self) -> None:
@@ -124,7 +126,7 @@ def aftermath(product_factory: Factory, sandbox: Sandbox) -> Iterator[Aftermath]
     for each in (*refreshes.values(), *exchanges.values(), one_after_another):
         each.calls_at_last = scene.calls(each.added)
     yield Aftermath(scene, refreshes, exchanges, one_after_another)
-    product.stop()
+    product_factory.retire(product)
 
 
 def test_promise_16_killed_before_the_refresh_is_sent_it_is_sent_once_by_the_next(aftermath: Aftermath) -> None:

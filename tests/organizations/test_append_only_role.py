@@ -42,14 +42,15 @@ def documented() -> str:
 
 
 @pytest.fixture(scope="module")
-def product(product_factory: Factory) -> Product:
+def product(product_factory: Factory) -> Iterator[Product]:
     """A migrated PostgreSQL database in which the role was made as documented, twice, with three entries."""
     product = product_factory(web=0, workers=0, database="postgres")
     with psycopg.connect(product.env["DATABASE_URL"], autocommit=True) as owner:
         owner.execute(documented())
         owner.execute(documented())
     product.manage("shell", "--verbosity", "0", "-c", _THREE_ENTRIES, DATABASE_URL=url_of_role(product))
-    return product
+    yield product
+    product_factory.retire(product)
 
 
 def url_of_role(product: Product) -> str:

@@ -34,6 +34,7 @@ class Story:
         self.sandbox, self.redis, self.operator = sandbox, redis_server, operator
         env = {"OUTBOUND_ALLOW": sandbox.host_and_port}
         self.product = factory(web=1, workers=0, database="postgres", redis_url=redis_server.url, env=env)
+        self.products = [self.product]
         self.stage: Stage = set_the_stage(self.product)
         self.alice = Visitor(self.product.url, self.stage).sign_in()
         self.rotated, self.steady = (self.alice.add(sandbox, name=name) for name in ("Rotated", "Steady"))
@@ -110,6 +111,7 @@ class Story:
         old, port = self.product, free_port()
         env = {**old.env, "DATABASE_URL": postgres.new_database(), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
         self.product = Product(old.folder / "after", env, [port])
+        self.products.append(self.product)
         return Seen(self.operator.run("restore-postgresql", env))
 
     def go_on(self) -> Done:

@@ -13,6 +13,7 @@ from tests.rehearsals.story import Seen, Story
 from tests.support.databases import Postgres, Redis
 from tests.support.journeys import Visitor
 from tests.support.product import Factory
+from tests.support.remains import files, sightings
 from tests.support.sandbox_server import Sandbox
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
@@ -24,7 +25,8 @@ def story(
 ) -> Iterator[Story]:
     told = Story(product_factory, sandbox, redis_server, Operator(tmp_path_factory.mktemp("operator")))
     yield told
-    told.product.stop()
+    product_factory.retire(*told.products)
+    assert sightings(files(told.operator.backup)) == []
 
 
 # A new version

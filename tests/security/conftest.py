@@ -3,17 +3,18 @@
 import pytest
 
 from credentials.models import Credential
+from tests.support.afterwards import pytest_runtest_teardown
 from tests.support.journeys import new_credential, token_server
 from tests.support.lying_server import LyingServer, json_answer, lying_server, serve, token_answer
 from tests.support.people import Cast
 
-__all__ = ["lying_server", "serve", "token_server"]
+__all__ = ["lying_server", "pytest_runtest_teardown", "serve", "token_server"]
 
 
 @pytest.fixture
 def token_endpoint(token_server: LyingServer) -> LyingServer:
-    """A token endpoint at /token that issues `at-1` and `rt-1` for whatever it is sent."""
-    token_server.on("/token", token_answer("at-1", refresh_token="rt-1"))
+    """A token endpoint at /token that issues `canary-at-1` and `canary-rt-1` for whatever it is sent."""
+    token_server.on("/token", token_answer("canary-at-1", refresh_token="canary-rt-1"))
     return token_server
 
 

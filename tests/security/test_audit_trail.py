@@ -86,7 +86,7 @@ def test_promise_41_what_fails_is_told_too(cast: Cast, credential: Credential, t
     assert latest().details == {"error": "access_denied"}
 
     token_endpoint.on("/token", error_answer("invalid_client"))
-    come_back(bob, credential, state=authorize(bob, credential).state, code="c")
+    come_back(bob, credential, state=authorize(bob, credential).state, code="canary-code")
     work()
     assert (latest().action, latest().details) == ("authorization.failed", {"error": "invalid_client"})
 
@@ -146,7 +146,7 @@ def test_promise_41_what_cannot_be_told_is_not_done(
 
 def test_a_token_that_is_served_is_told_before_it_leaves(cast: Cast, token_endpoint: LyingServer) -> None:
     credential = authorized_credential(cast, token_endpoint)
-    token_endpoint.on("/token", token_answer("at-2"))
+    token_endpoint.on("/token", token_answer("canary-at-2"))
     assert runtime.make_ready(credential, actor=Actor.worker()).material.token
     assert "token.served" not in actions_about(credential.pk)
     use.hand_out_token(credential, actor=Actor.worker())

@@ -3,7 +3,6 @@
 Promises 22, 23 and 25. Each test searches one kind of place; `haunting.py` says what was done before.
 """
 
-import os
 import re
 import subprocess
 import uuid
@@ -17,11 +16,13 @@ from tests.security.crawler import crawl, page_and_not_search
 from tests.security.haunting import FAILURES, Haunted, haunt
 from tests.security.haunting_consumers import haunt_consumers
 from tests.security.haunting_other_types import haunt_other_types
-from tests.security.messages import queue_of, redis_keys, task_arguments
+from tests.security.messages import queue_of, task_arguments
+from tests.support.databases import redis_keys
 from tests.support.lying_server import LyingServer
 from tests.support.people import PASSWORD
-from tests.support.processes import ROOT, find_program
+from tests.support.processes import ROOT
 from tests.support.product import Factory
+from tests.support.remains import dump, files
 from tests.support.second_factor import enrol
 
 # The first test of each kind waits until everything has been done, on a busy machine for minutes.
@@ -58,19 +59,8 @@ def haunted(request: pytest.FixtureRequest, product_factory: Factory) -> Iterato
         haunt_consumers(haunted)
         yield haunted
     finally:
-        product.stop()
-        product_factory.products.remove(product)
         resource.stop()
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """Everything below a folder, links to folders left out."""
-    found = {}
-    for directory, _, names in os.walk(folder):
-        for path in (Path(directory, name) for name in names):
-            if path.is_file():
-                found[str(path.relative_to(folder))] = path.read_bytes()
-    return found
+        product_factory.retire(product)
 
 
 def test_the_canaries_did_fly(haunted: Haunted) -> None:
@@ -148,11 +138,10 @@ def test_promise_22_no_secret_is_in_a_dump_of_postgresql(haunted: Haunted) -> No
     if not url.startswith("postgres"):
         assert url.startswith("sqlite")  # its file is searched above
         return
-    program = find_program("pg_dump", "/usr/lib/postgresql/*/bin")
-    done = subprocess.run([program, "--inserts", url], capture_output=True, timeout=60, check=True)
-    assert b"By code" in done.stdout
-    assert b"v1:" in done.stdout
-    assert haunted.cage.sightings({"pg_dump": done.stdout}) == []
+    dumped = dump(url)
+    assert b"By code" in dumped
+    assert b"v1:" in dumped
+    assert haunted.cage.sightings({"pg_dump": dumped}) == []
 
 
 def test_promise_24_no_secret_is_in_the_queue_and_tasks_carry_ids_alone(haunted: Haunted) -> None:

@@ -29,9 +29,8 @@ def broken(product_factory: Factory) -> Iterator[Haunted]:
         haunted.cage.keep("service token", haunted.stage.service_token)
         yield haunted
     finally:
-        product.stop()
-        product_factory.products.remove(product)
         resource.stop()
+        product_factory.retire(product)
 
 
 @contextmanager

@@ -96,7 +96,8 @@ def test_promise_09_the_code_is_in_no_log_and_no_audit_entry(
     come_back(bob, credential, state=state, code=CODE)
     assert token_endpoint.requests[-1].form["code"] == CODE
     assert caplog.records
-    for secret in (CODE, state, "a client secret", "at-1", "rt-1", token_endpoint.requests[-1].form["code_verifier"]):
+    verifier = token_endpoint.requests[-1].form["code_verifier"]
+    for secret in (CODE, state, "canary-client-secret", "canary-at-1", "canary-rt-1", verifier):
         assert secret not in caplog.text
         assert secret not in repr(list(AuditEntry.objects.values()))
 
@@ -136,7 +137,7 @@ def test_promise_10_hostile_words_of_the_token_endpoint_come_out_harmless(
     caplog.set_level(logging.DEBUG)
     token_endpoint.on("/token", error_answer("invalid_grant", said))
     bob = window(cast.bob)
-    response = come_back(bob, credential, state=authorize(bob, credential).state, code="c")
+    response = come_back(bob, credential, state=authorize(bob, credential).state, code="canary-code")
     work()
     harmless(bob.get(response["Location"]), caplog, said)
     harmless(bob.get(url("detail", credential)), caplog, said)

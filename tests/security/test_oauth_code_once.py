@@ -46,7 +46,7 @@ def test_promise_06_reloading_the_page_after_the_callback_redeems_nothing(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)
-    progress = come_back(bob, credential, state=authorize(bob, credential).state, code="c")["Location"]
+    progress = come_back(bob, credential, state=authorize(bob, credential).state, code="canary-code")["Location"]
     for _ in range(3):
         assert bob.get(progress).status_code == 200
         work()
@@ -85,23 +85,23 @@ def test_promise_06_callbacks_that_arrive_at_once_lead_to_one_token_request(
 def test_promise_06_workers_that_take_it_up_at_once_make_one_token_request(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
-    token_endpoint.on("/token", token_answer("at-1"), token_answer("at-2"))
+    token_endpoint.on("/token", token_answer("canary-at-1"), token_answer("canary-at-2"))
     bob = window(cast.bob)
-    come_back(bob, credential, state=authorize(bob, credential).state, code="c")
+    come_back(bob, credential, state=authorize(bob, credential).state, code="canary-code")
     waiting = Authorization.objects.get(status=AuthorizationStatus.RECEIVED).pk
 
     results = at_once(*[lambda: exchange.exchange(waiting)] * 4)
 
     assert sorted(map(str, results)) == ["False", "False", "False", "True"]
     assert token_requests(token_endpoint) == 1
-    assert access_token_of(credential) == "at-1"
+    assert access_token_of(credential) == "canary-at-1"
 
 
 def test_a_message_that_comes_late_or_twice_redeems_nothing(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)
-    come_back(bob, credential, state=authorize(bob, credential).state, code="c")
+    come_back(bob, credential, state=authorize(bob, credential).state, code="canary-code")
     waiting = Authorization.objects.get().pk
     assert [exchange.exchange(waiting) for _ in range(3)] == [True, False, False]
     assert not exchange.take_up(waiting)
@@ -114,7 +114,7 @@ def test_promise_06_a_double_click_on_authorize_starts_two_that_do_not_disturb_e
     bob = window(cast.bob)
     bob.get(url("detail", credential))
     first, second = authorize(bob, credential), authorize(bob, credential)
-    assert come_back(bob, credential, state=second.state, code="c").status_code == 303
+    assert come_back(bob, credential, state=second.state, code="canary-code").status_code == 303
     assert work() == 1
     assert Authorization.objects.filter(status=AuthorizationStatus.STARTED).count() == 1
     assert first.state != second.state

@@ -22,7 +22,7 @@ def test_promise_02_the_verifier_at_the_token_endpoint_is_the_one_whose_hash_wen
 ) -> None:
     bob = window(cast.bob)
     sent = authorize(bob, credential)
-    come_back(bob, credential, state=sent.state, code="c")
+    come_back(bob, credential, state=sent.state, code="canary-code")
     work()
     verifier = token_endpoint.requests[-1].form["code_verifier"]
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
@@ -44,7 +44,7 @@ def test_promise_02_the_verifier_is_in_no_page_cookie_session_or_plain_column(
     verifier = str(Authorization.objects.get().unseal("verifier"))
     stored = repr([list(model.objects.values()) for model in (Authorization, Session)])
     state = started["Location"].partition("state=")[2].partition("&")[0]
-    arrived = come_back(bob, credential, state=state, code="c")
+    arrived = come_back(bob, credential, state=state, code="canary-code")
     seen = [started, arrived, bob.get(arrived["Location"]), bob.get(url("detail", credential))]
     work()
     seen += [bob.get(arrived["Location"]), bob.get(url("detail", credential)), bob.get(url("edit", credential))]
@@ -58,7 +58,7 @@ def test_promise_02_the_verifier_is_in_no_page_cookie_session_or_plain_column(
 
 def test_code_and_verifier_are_erased_after_their_one_use(cast: Cast, credential: Credential) -> None:
     bob = window(cast.bob)
-    come_back(bob, credential, state=authorize(bob, credential).state, code="c")
+    come_back(bob, credential, state=authorize(bob, credential).state, code="canary-code")
     received = Authorization.objects.get()
     assert received.code
     assert received.verifier
@@ -73,7 +73,7 @@ def test_promise_02_a_resource_owner_may_switch_pkce_off_for_one_credential(
     without = new_credential(cast, token_endpoint.url("/token"), name="Old provider", use_pkce=False)
     bob = window(cast.bob)
     sent = authorize(bob, without)
-    come_back(bob, without, state=sent.state, code="c")
+    come_back(bob, without, state=sent.state, code="canary-code")
     work()
     assert not {"code_challenge", "code_challenge_method"} & set(sent.query)
     assert "code_verifier" not in token_endpoint.requests[-1].form
@@ -85,7 +85,7 @@ def test_the_right_issuer_is_accepted(
 ) -> None:
     bob = window(cast.bob)
     state = authorize(bob, known_credential).state
-    come_back(bob, known_credential, state=state, code="c", iss=issuer)
+    come_back(bob, known_credential, state=state, code="canary-code", iss=issuer)
     work()
     assert token_requests(token_endpoint) == 1
 
@@ -112,7 +112,7 @@ def test_an_empty_issuer_is_refused(cast: Cast, known_credential: Credential, to
 def refused(cast: Cast, credential: Credential, server: LyingServer, **answer: str) -> None:
     bob = window(cast.bob)
     state = authorize(bob, credential).state
-    arrived = come_back(bob, credential, state=state, code="c", **answer)
+    arrived = come_back(bob, credential, state=state, code="canary-code", **answer)
     assert work() == token_requests(server) == 0
     assert Authorization.objects.get().error == "iss_mismatch"
     assert "The answer came from another server" in words(bob.get(arrived["Location"]))
@@ -149,7 +149,7 @@ def test_a_server_that_promises_nothing_may_leave_the_issuer_out_but_not_name_an
     credential = new_credential(cast, token_endpoint.url("/token"), auth_url=token_endpoint.url("/authorize"))
     bob = window(cast.bob)
     state = authorize(bob, credential).state
-    come_back(bob, credential, state=state, code="c", **({"iss": iss} if iss else {}))
+    come_back(bob, credential, state=state, code="canary-code", **({"iss": iss} if iss else {}))
     work()
     assert token_requests(token_endpoint) == requests
 
@@ -158,6 +158,6 @@ def test_a_server_that_says_nothing_about_itself_can_still_be_used(
     cast: Cast, credential: Credential, token_endpoint: LyingServer
 ) -> None:
     bob = window(cast.bob)
-    come_back(bob, credential, state=authorize(bob, credential).state, code="c", iss="https://as.example")
+    come_back(bob, credential, state=authorize(bob, credential).state, code="canary-code", iss="https://as.example")
     work()
     assert token_requests(token_endpoint) == 1

@@ -82,8 +82,8 @@ def test_promise_04_a_code_that_arrives_at_another_credentials_callback_goes_now
     hostile = new_credential(cast, token_endpoint.url("/token"), name="Hostile")
     bob = window(cast.bob)
     hostile_state, honest_state = authorize(bob, hostile).state, authorize(bob, credential).state
-    assert come_back(bob, hostile, state=honest_state, code="honest code").status_code == 400
-    assert come_back(bob, credential, state=hostile_state, code="hostile code").status_code == 400
+    assert come_back(bob, hostile, state=honest_state, code="canary-honest-code").status_code == 400
+    assert come_back(bob, credential, state=hostile_state, code="canary-hostile-code").status_code == 400
     assert work() == token_requests(token_endpoint) == 0
 
 
@@ -92,7 +92,7 @@ def test_promise_07_the_redirect_uri_is_byte_identical_at_the_token_endpoint(
 ) -> None:
     bob = window(cast.bob)
     sent = authorize(bob, credential)
-    come_back(bob, credential, state=sent.state, code="c")
+    come_back(bob, credential, state=sent.state, code="canary-code")
     work()
     sent_again = token_endpoint.requests[-1].body.decode()
     assert parse_qs(sent_again)["redirect_uri"] == [f"http://127.0.0.1:8000/oauth2/callback/{credential.pk}/"]
@@ -106,7 +106,7 @@ def test_it_stays_the_one_that_was_asked_with_when_the_public_address_changes_in
     bob = window(cast.bob)
     sent = authorize(bob, credential)
     settings.PUBLIC_URL = "https://moved.example"
-    come_back(bob, credential, state=sent.state, code="c")
+    come_back(bob, credential, state=sent.state, code="canary-code")
     work()
     assert token_endpoint.requests[-1].form["redirect_uri"] == sent.query["redirect_uri"]
     assert authorize(bob, credential).query["redirect_uri"].startswith("https://moved.example/oauth2/callback/")
@@ -194,7 +194,7 @@ def test_a_credential_that_works_goes_on_working_while_somebody_authorizes_it_an
     cast: Cast, credential: Credential
 ) -> None:
     bob = window(cast.bob)
-    come_back(bob, credential, state=authorize(bob, credential).state, code="c")
+    come_back(bob, credential, state=authorize(bob, credential).state, code="canary-code")
     work()
     authorize(bob, credential)
     credential.refresh_from_db()

@@ -57,34 +57,34 @@ def test_the_answer_to_a_running_authorization_leads_to_a_token(
 ) -> None:
     bob = window(cast.bob)
     sent = authorize(bob, credential)
-    assert come_back(bob, credential, state=sent.state, code="a-code").status_code == 303
+    assert come_back(bob, credential, state=sent.state, code="canary-code").status_code == 303
     work()
-    assert [request.form["code"] for request in token_endpoint.requests] == ["a-code"]
-    assert access_token_of(credential) == "at-1"
+    assert [request.form["code"] for request in token_endpoint.requests] == ["canary-code"]
+    assert access_token_of(credential) == "canary-at-1"
 
 
 def by_another_browser(cast: Cast, credential: Credential, state: str) -> HttpResponse:
-    return come_back(window(cast.bob), credential, state=state, code="c")
+    return come_back(window(cast.bob), credential, state=state, code="canary-code")
 
 
 def by_another_browser_that_has_begun_its_own(cast: Cast, credential: Credential, state: str) -> HttpResponse:
     other = window(cast.bob)
     authorize(other, credential)
-    return come_back(other, credential, state=state, code="c")
+    return come_back(other, credential, state=state, code="canary-code")
 
 
 def by_another_person(cast: Cast, credential: Credential, state: str) -> HttpResponse:
     alice = window(cast.alice)
     authorize(alice, credential)
-    return come_back(alice, credential, state=state, code="c")
+    return come_back(alice, credential, state=state, code="canary-code")
 
 
 def by_an_outsider(cast: Cast, credential: Credential, state: str) -> HttpResponse:
-    return come_back(window(cast.charlie), credential, state=state, code="c")
+    return come_back(window(cast.charlie), credential, state=state, code="canary-code")
 
 
 def by_nobody(cast: Cast, credential: Credential, state: str) -> HttpResponse:
-    return come_back(window(), credential, state=state, code="c")
+    return come_back(window(), credential, state=state, code="canary-code")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_promise_01_somebody_else_in_the_same_browser_is_refused(
     nonce = browser.cookies["authorizing"].value
     alice = window(cast.alice)
     alice.cookies["authorizing"] = nonce
-    assert come_back(alice, credential, state=state, code="c").status_code == 400
+    assert come_back(alice, credential, state=state, code="canary-code").status_code == 400
     assert work() == token_requests(token_endpoint) == 0
 
 
@@ -137,7 +137,7 @@ def test_an_answer_after_a_refusal_at_the_resource_is_refused(
     bob = window(cast.bob)
     state = authorize(bob, credential).state
     assert come_back(bob, credential, state=state, error="access_denied").status_code == 303
-    assert come_back(bob, credential, state=state, code="c").status_code == 400
+    assert come_back(bob, credential, state=state, code="canary-code").status_code == 400
     assert work() == token_requests(token_endpoint) == 0
 
 
@@ -151,7 +151,7 @@ def test_promise_01_an_answer_counts_for_ten_minutes(
     assert authorization.expires_at - authorization.created_at == timedelta(minutes=10)
     Authorization.objects.update(expires_at=timezone.now() - late)
 
-    assert come_back(bob, credential, state=state, code="c").status_code == status
+    assert come_back(bob, credential, state=state, code="canary-code").status_code == status
 
     work()
     assert token_requests(token_endpoint) == (status == 303)
@@ -163,7 +163,7 @@ def test_a_state_that_nobody_was_given_is_refused(
 ) -> None:
     bob = window(cast.bob)
     authorize(bob, credential)
-    assert come_back(bob, credential, state=state, code="c").status_code == 400
+    assert come_back(bob, credential, state=state, code="canary-code").status_code == 400
     assert bob.get(callback_url(credential)).status_code == 400
     assert work() == token_requests(token_endpoint) == 0
 

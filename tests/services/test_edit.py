@@ -58,7 +58,7 @@ def test_a_blank_secret_keeps_the_stored_one(cast: Cast, authorized: Credential)
     save(cast, authorized, name="Renamed")
     again = Credential.objects.get()
     assert again.name == "Renamed"
-    assert again.open_secrets() == {"client_secret": "a client secret"}
+    assert again.open_secrets() == {"client_secret": "canary-client-secret"}
     assert again.version == 2
     assert again.updated_by == cast.bob
 
@@ -207,7 +207,7 @@ def test_a_host_that_only_looks_the_same_in_small_letters_is_a_new_one(cast: Cas
 def test_the_same_host_in_other_words_does_not_demand_it(cast: Cast) -> None:
     credential = new_credential(cast, "https://as.example.com/token")
     saved = save(cast, credential, token_url="https://AS.example.com:443/token")
-    assert saved.open_secrets() == {"client_secret": "a client secret"}
+    assert saved.open_secrets() == {"client_secret": "canary-client-secret"}
 
 
 def test_a_new_host_with_the_secret_entered_again_is_saved(cast: Cast, authorized: Credential) -> None:
@@ -221,7 +221,7 @@ def test_another_path_of_the_same_host_does_not_demand_it(
     cast: Cast, authorized: Credential, token_server: LyingServer
 ) -> None:
     saved = save(cast, authorized, token_url=token_server.url("/v2/token"))
-    assert saved.open_secrets() == {"client_secret": "a client secret"}
+    assert saved.open_secrets() == {"client_secret": "canary-client-secret"}
 
 
 def test_the_later_of_two_who_edit_at_once_is_told(cast: Cast, authorized: Credential) -> None:

@@ -1,16 +1,18 @@
 """The list on PostgreSQL: it finds what it finds on SQLite, by an index, and also where no index could be made."""
 
 import json
+from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from tests.support.databases import Postgres
-from tests.support.product import Factory, Product
+from tests.support.product import Product
 
 # Run in the product; prints one line of JSON.
 FILL_AND_ASK = """
 import json
+from collections.abc import Callable
 from django.db import connection
 from django.db.models import Value
 from django.db.models.functions import Lower
@@ -77,8 +79,10 @@ def assert_complete(found: dict[str, list[str]]) -> None:
         assert found[f"active {most}"] == [number for number in reversed(numbers) if number not in ("07", "33")]
 
 
-def test_the_list_finds_what_it_finds_on_sqlite_and_a_part_of_a_name_by_its_index(product_factory: Factory) -> None:
-    found = ask(product_factory(web=0, workers=0, database="postgres"))
+def test_the_list_finds_what_it_finds_on_sqlite_and_a_part_of_a_name_by_its_index(
+    product: Callable[..., Product],
+) -> None:
+    found = ask(product(web=0, workers=0, database="postgres"))
     assert_complete(found)
     assert "credential_by_part_of_name" in found["indexes"]
     assert "credential_by_part_of_name" in found["plan"]
@@ -96,8 +100,8 @@ def database_of_nobody_special(postgres: Postgres) -> str:
 
 
 def test_a_part_of_a_name_is_found_where_no_extension_may_be_made(
-    product_factory: Factory, database_of_nobody_special: str
+    product: Callable[..., Product], database_of_nobody_special: str
 ) -> None:
-    found = ask(product_factory(web=0, workers=0, env={"DATABASE_URL": database_of_nobody_special}))
+    found = ask(product(web=0, workers=0, env={"DATABASE_URL": database_of_nobody_special}))
     assert_complete(found)
     assert "credential_by_part_of_name" not in found["indexes"]

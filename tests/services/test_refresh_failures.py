@@ -196,12 +196,12 @@ def test_a_failure_is_told_in_the_audit_log_without_the_secrets_that_the_provide
     credential: Credential, token_server: LyingServer
 ) -> None:
     token_server.on(
-        "/token", json_answer({"error": "invalid_grant", "error_description": "no: a client secret"}, status=400)
+        "/token", json_answer({"error": "invalid_grant", "error_description": "no: canary-client-secret"}, status=400)
     )
     make_ended(credential)
     refresh(credential.pk, actor=WORKER)
     entry = AuditEntry.objects.filter(action="token.refresh_failed").get()
     assert (entry.outcome, entry.details["error"], entry.details["final"]) == ("failed", "invalid_grant", True)
     credential.refresh_from_db()
-    assert "a client secret" not in credential.status_reason
+    assert "canary-client-secret" not in credential.status_reason
     assert "[hidden]" in credential.status_reason

@@ -1,6 +1,5 @@
 """What another process left behind: stored answers, requests without an answer, rows that are gone."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -11,9 +10,10 @@ from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.models.token import AttemptState, Grant
 from credentials.oauth import answer
-from credentials.services import exchange, journal, lease, patience, sweep
+from credentials.services import exchange, journal, lease, sweep
 from credentials.services.refresh import CredentialRenewal, Outcome, refresh
 from organizations.audit import Actor
+from tests.support.away import Away, Step, impatient
 from tests.support.journeys import (
     access_token_of,
     authorized_credential,
@@ -25,8 +25,9 @@ from tests.support.lying_server import Answer, LyingServer, Recorded, error_answ
 from tests.support.people import Cast
 from tests.support.tokens import change_token, elsewhere, leave_attempt, leave_lease, make_due, make_ended
 
+__all__ = ["impatient"]
+
 WORKER = Actor.worker()
-Step = Callable[..., object]
 
 
 @pytest.fixture
@@ -85,25 +86,6 @@ def test_a_stored_answer_survives_a_swap_that_the_database_refused(
     assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
     assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-2")
     assert len(token_server.requests) == 1
-
-
-class Away:
-    """A database that refuses to store an answer, `times` times."""
-
-    def __init__(self, times: int) -> None:
-        self.left = times
-
-    def __call__(self, execute: Step, sql: str, *arguments: object) -> object:
-        if self.left and sql.startswith("UPDATE") and "tokenattempt" in sql:
-            self.left -= 1
-            raise OperationalError("the server is being restarted")
-        return execute(sql, *arguments)
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.002)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,6 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
+# What every secret of a test begins with or holds. No escaping changes it, and the product has no such word.
+MARK = "canary"
+PASSWORD = "correct horse battery staple"  # every person's
 # Shorter runs of base64 cannot hold a canary.
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{24,}")
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
@@ -56,7 +59,7 @@ class Cage:
 
     def new(self, name: str, around: str = "{}") -> str:
         """A fresh secret with `around` about its core; every character of the core is a letter or a digit."""
-        core = f"canary{secrets.token_hex(16)}"
+        core = f"{MARK}{secrets.token_hex(16)}"
         value = around.replace("{}", core)
         self.canaries.append(Canary(name, value, core))
         return value

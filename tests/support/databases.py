@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -165,3 +165,18 @@ def redis_url(redis_server: Redis) -> str:
         redis_server.server.start()
     redis_server.flush()
     return redis_server.url
+
+
+def redis_keys(url: str) -> Iterator[tuple[str, bytes]]:
+    """Every key of a Redis with all that it holds, uncompressed."""
+    with redis.Redis.from_url(url) as client:
+        readers: dict[bytes, Callable[[bytes], object]] = {
+            b"string": client.get,
+            b"list": lambda key: client.lrange(key, 0, -1),
+            b"set": client.smembers,
+            b"hash": client.hgetall,
+            b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+        }
+        for key in client.scan_iter():
+            kind = bytes(client.type(key))
+            yield f"redis {key.decode()}", key + repr(readers[kind](key)).encode()

@@ -30,7 +30,7 @@ from credentials.services import add, authorize, exchange
 from organizations.access import Access, enter
 from organizations.policies import Action
 from tests.support.lying_server import LyingServer, token_answer
-from tests.support.people import Cast
+from tests.support.people import PASSWORD, Cast
 from tests.support.processes import wait_until
 from tests.support.product import Product
 from tests.support.sandbox_server import Application, Sandbox, hidden_fields
@@ -69,7 +69,7 @@ class Stage:
     organization_id: str
     bot_id: str
     service_token: str
-    password: str = "correct horse battery staple"
+    password: str = PASSWORD
 
 
 def set_the_stage(product: Product, run: Callable[[str], str] | None = None) -> Stage:
@@ -236,7 +236,7 @@ def new_credential(
     values = {
         "grant_type": grant,
         "client_id": "client-1",
-        "client_secret": "a client secret",
+        "client_secret": "canary-client-secret",
         "scope": SCOPE,
         "token_url": token_url,
         "client_authentication": "basic",
@@ -252,7 +252,7 @@ def new_credential(
     )
 
 
-def received_authorization(cast: Cast, credential: Credential, *, code: str = "a-code") -> uuid.UUID:
+def received_authorization(cast: Cast, credential: Credential, *, code: str = "canary-code") -> uuid.UUID:
     """The id of an authorization whose code is here (or that needs none) and that no worker has taken up yet."""
     nonce = secrets.token_urlsafe(16)
     started = authorize.start(access_of(cast), credential, nonce=nonce)

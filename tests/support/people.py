@@ -14,8 +14,9 @@ from django.contrib.auth.models import User
 from organizations import services
 from organizations.audit import Actor
 from organizations.models import Account, Organization, Role
+from tests.support.canary import PASSWORD
 
-PASSWORD = "correct horse battery staple"
+__all__ = ["PASSWORD"]
 
 
 @functools.cache

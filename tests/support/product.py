@@ -17,6 +17,7 @@ import pytest
 from tests.support.databases import Postgres
 from tests.support.environment import scratch_environment
 from tests.support.processes import ROOT, Server, answers, free_port
+from tests.support.remains import remains, sightings
 
 
 class Product:
@@ -44,8 +45,16 @@ class Product:
             timeout=120,
             check=False,
         )
+        self._keep(done.stderr)
         assert done.returncode == 0 or not check, f"manage.py {arguments[0]}:\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def _keep(self, said: str) -> None:
+        """What a command logged is searched with the other logs; what it printed was asked for."""
+        log = self.folder / "log" / "manage.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as kept:
+            kept.write(said)
 
     def add(self, name: str, command: list[str], *, is_ready: Callable[[Server], bool], **env: str) -> Server:
         """Start one more process of this product."""
@@ -153,6 +162,19 @@ class Factory:
             product.add_beat()
         return product
 
+    def retire(self, *products: Product) -> None:
+        """Stop products for good and search what is left of them: AssertionError where there is a secret."""
+        for product in products:
+            product.stop()
+            if product in self.products:
+                self.products.remove(product)
+        seen = [
+            f"{product.folder.name}/{each}"
+            for product in products
+            for each in sightings(remains(product.folder, product.env))
+        ]
+        assert seen == [], f"secrets were left behind: {seen}"
+
     def _environment(self, var: Path, port: int, redis_url: str, env: dict[str, str]) -> dict[str, str]:
         return scratch_environment(
             **{
@@ -202,8 +224,7 @@ def product_factory(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fi
     """Factory for products that live as long as the test run; `product` is the one to use within a test."""
     factory = Factory(tmp_path_factory.mktemp("products"), lambda: request.getfixturevalue("postgres"))
     yield factory
-    for product in factory.products:
-        product.stop()
+    factory.retire(*factory.products)
 
 
 @pytest.fixture
@@ -216,6 +237,4 @@ def product(product_factory: Factory) -> Iterator[Callable[..., Product]]:
         return started[-1]
 
     yield start
-    for each in started:
-        each.stop()
-        product_factory.products.remove(each)
+    product_factory.retire(*started)

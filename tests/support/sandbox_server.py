@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ import requests
 
 from botaccounts.sandbox import OTHER_USERNAME, SAMPLE_PASSWORD, SAMPLE_USERNAME
 from botaccounts.sandbox.ledger import Stats, read_stats
+from tests.support.canary import MARK
 from tests.support.environment import scratch_environment
 from tests.support.errands import Errands
 from tests.support.processes import Server, answers, free_port
 
+_SERVE = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--workers", "1"]
+_SERVE += ["--blocking-threads", "8", "--no-ws", "--log-level", "error"]
 Grant = Literal["authorization-code", "client-credentials"]
 
 
@@ -52,7 +56,7 @@ class Sandbox:
         )
         self.server = Server(
             "sandbox",
-            [sys.executable, "-m", "botaccounts.sandbox", "serve", "--port", str(self.port)],
+            [*_SERVE, "--port", str(self.port), "tests.support.marked_sandbox:application"],
             log=folder / "sandbox.log",
             env=self.env,
             is_ready=lambda server: answers(f"{self.url}/health/live"),
@@ -62,6 +66,8 @@ class Sandbox:
         )
 
     def start(self) -> "Sandbox":
+        if not self.database.exists():
+            self.command("prepare")
         self.server.start()
         return self
 
@@ -87,6 +93,7 @@ class Sandbox:
         id_tokens: bool = False,
     ) -> Application:
         arguments = ["register", "--name", name, "--grant", grant, "--json"]
+        arguments += ["--client-secret", MARK + secrets.token_urlsafe(75)]
         if redirect_uri:
             arguments += ["--redirect-uri", redirect_uri]
         if id_tokens:

@@ -39,7 +39,7 @@ def test_the_page_shows_what_may_be_shown_and_that_the_secret_is_configured(
     assert 'value="client-1"' in text
     assert "configured" in words(page)
     assert "Replace" in words(page)
-    for secret in ("a client secret", "at-1", "rt-1", authorized.secrets):
+    for secret in ("canary-client-secret", "at-1", "rt-1", authorized.secrets):
         assert secret not in text
     assert "no-store" in page["Cache-Control"]
 
@@ -51,7 +51,7 @@ def test_blank_keeps_the_secret_and_the_token(bob: Client, authorized: Credentia
     page = bob.get(answer["Location"])
     assert "The credential “Renamed” was saved." in words(page)
     authorized.refresh_from_db()
-    assert authorized.open_secrets() == {"client_secret": "a client secret"}
+    assert authorized.open_secrets() == {"client_secret": "canary-client-secret"}
     assert access_token_of(authorized) == "at-1"
 
 
