@@ -21,7 +21,7 @@ Group.objects.create(name="Support desk")
 @pytest.fixture(scope="module")
 def furnished(scene: Scene) -> Scene:
     """One of everything that an organization can have."""
-    organization = another(scene, "Seen by staff", number="55500700").stage.organization_id
+    organization = another(scene, "Seen by staff", number="55501100").stage.organization_id
     scene.shell(_FURNISH.format(organization))
     return scene
 
