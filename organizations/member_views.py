@@ -117,7 +117,7 @@ def member_remove(request: HttpRequest, access: Access, member_id: int) -> HttpR
     member = _member(access, member_id)
     name = member.user.get_username()
     text = "They lose access at once. What they did stays in the activity."
-    page = FormPage(f"Remove {name}?", "Remove member", address("members", access), text, danger=True)
+    page = FormPage(f"Remove “{name}”?", "Remove member", address("members", access), text, danger=True)
     said, after = f"{name} is no member any more.", _after_member_change(access, member, page.back)
     return confirm(request, access, page, lambda: services.remove_member(access, member), said, after=after)
 

@@ -78,7 +78,7 @@ def bot_remove(request: HttpRequest, access: Access, bot_id: uuid.UUID) -> HttpR
     """Remove a bot, after a question."""
     bot = get_object_or_404(Bot, pk=bot_id, organization=access.organization)
     text = "A bot that still has integrations cannot be removed."
-    page = FormPage(f"Remove {bot.name}?", "Remove bot", address("bots", access), text, danger=True)
+    page = FormPage(f"Remove “{bot.name}”?", "Remove bot", address("bots", access), text, danger=True)
     return confirm(request, access, page, lambda: services.remove_bot(access, bot), f"Bot {bot.name} was removed.")
 
 
@@ -103,6 +103,6 @@ def service_token_revoke(request: HttpRequest, access: Access, token_id: uuid.UU
         ServiceToken.objects.select_related("organization"), pk=token_id, organization=access.organization
     )
     text = "Whatever uses it is refused from its next call on. This cannot be undone."
-    page = FormPage(f"Revoke {token.name}?", "Revoke token", address("service-tokens", access), text, danger=True)
+    page = FormPage(f"Revoke “{token.name}”?", "Revoke token", address("service-tokens", access), text, danger=True)
     said = f"Service token {token.name} is revoked."
     return confirm(request, access, page, lambda: services.revoke_service_token(access, token), said)

@@ -39,6 +39,7 @@ class ApiIntegration(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        verbose_name = "API integration"
         constraints = [models.UniqueConstraint(fields=["bot", "name"], name="integration_name_unique_in_bot")]
 
     def __str__(self) -> str:

@@ -96,6 +96,8 @@ class MailSwitchedOff(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = "person without mails"
+        verbose_name_plural = "people without mails"
         constraints = [models.UniqueConstraint(fields=["user", "organization"], name="mail_switched_off_once")]
 
     def __str__(self) -> str:

@@ -16,6 +16,7 @@ class OAuthToken(LeasedToken):
     organization = models.ForeignKey("organizations.Organization", on_delete=models.PROTECT, related_name="+")
 
     class Meta:
+        verbose_name = "OAuth token"
         indexes = [
             models.Index(fields=["refresh_at"], name="token_due", condition=models.Q(refresh_at__isnull=False)),
             models.Index(fields=["endpoint", "organization"], name="token_of_endpoint"),

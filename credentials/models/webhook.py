@@ -64,6 +64,7 @@ class WebhookDelivery(models.Model):
     delivered_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name_plural = "webhook deliveries"
         constraints = [models.UniqueConstraint(fields=["webhook", "notice"], name="delivery_once")]
         indexes = [
             models.Index(fields=["due_at"], name="delivery_due", condition=models.Q(due_at__isnull=False)),

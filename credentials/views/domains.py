@@ -104,7 +104,7 @@ def delete(request: HttpRequest, access: Access, domain_id: UUID) -> HttpRespons
     """Delete it, after a question."""
     domain = find_domain(access, domain_id)
     text = "It can no longer be trained. The credential stays."
-    page = FormPage(f"Delete {domain.name}?", "Delete domain", url_of("domain", access, domain_id), text, danger=True)
+    page = FormPage(f"Delete “{domain.name}”?", "Delete domain", url_of("domain", access, domain_id), text, danger=True)
     said, after = f"Domain {domain.name} was deleted.", url_of("domains", access)
     return confirm(request, access, page, lambda: domains.delete(access, domain), said, after=after)
 

@@ -125,7 +125,7 @@ def delete(request: HttpRequest, access: Access, integration_id: UUID) -> HttpRe
     integration = find_integration(access, integration_id)
     back = url_of("integration", access, integration_id)
     text = "The bot can no longer make this call. The credential stays."
-    page = FormPage(f"Delete {integration.name}?", "Delete integration", back, text, danger=True)
+    page = FormPage(f"Delete “{integration.name}”?", "Delete integration", back, text, danger=True)
     said, after = f"Integration {integration.name} was deleted.", url_of("integrations", access)
     return confirm(request, access, page, lambda: integrations.delete(access, integration), said, after=after)
 

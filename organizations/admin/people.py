@@ -52,6 +52,8 @@ admin.site.unregister(Group)
 class PersonAdmin(AuditedAdmin, UserAdmin):
     """People are disabled, not deleted: what they did keeps their name."""
 
+    readonly_fields = ("last_login", "date_joined")
+
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
 

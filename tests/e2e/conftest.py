@@ -12,6 +12,18 @@ from tests.support.product import Factory
 from tests.support.production import bring_up
 from tests.support.sandbox_server import Sandbox
 
+_RUTH = """
+from django.conf import settings
+from django.test import Client
+from tests.support.people import person
+from tests.support.second_factor import sign_in_staff
+ruth = person("ruth")
+ruth.is_staff = ruth.is_superuser = True
+ruth.save()
+session = sign_in_staff(Client(), ruth).session
+print(settings.SESSION_COOKIE_NAME, session.session_key)
+"""
+
 
 @pytest.fixture(scope="session")
 def resource() -> Iterator[LyingServer]:
@@ -73,6 +85,21 @@ def page(context: BrowserContext, scene: Scene) -> Iterator[Page]:
     complaints = watch(page, scene.product.url)
     yield page
     assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def staff_session(scene: Scene) -> tuple[str, str]:
+    """Name and value of the cookie of Ruth, who is of staff and whose session has shown a second factor."""
+    name, value = scene.shell(_RUTH).split()
+    return name, value
+
+
+@pytest.fixture
+def ruth(page: Page, scene: Scene, staff_session: tuple[str, str]) -> Page:
+    """A page for somebody of staff."""
+    name, value = staff_session
+    page.context.add_cookies([{"name": name, "value": value, "url": scene.product.url}])
+    return page
 
 
 @pytest.fixture

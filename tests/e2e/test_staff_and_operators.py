@@ -11,38 +11,11 @@ import sys
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.axe import assert_accessible
 from tests.e2e.scene import Scene, another
 from tests.support.processes import ROOT
 
 # What moves the cursor, erases or colours (ECMA-48, CSI).
 CONTROL = re.compile(r"\x1b\[[?\d;]*[A-Za-z]")
-_RUTH = """
-from django.conf import settings
-from django.test import Client
-from tests.support.people import person
-from tests.support.second_factor import sign_in_staff
-ruth = person("ruth")
-ruth.is_staff = ruth.is_superuser = True
-ruth.save()
-session = sign_in_staff(Client(), ruth).session
-print(settings.SESSION_COOKIE_NAME, session.session_key)
-"""
-
-
-@pytest.fixture(scope="module")
-def session(scene: Scene) -> tuple[str, str]:
-    """Name and value of the cookie of somebody of staff whose session has shown a second factor."""
-    name, value = scene.shell(_RUTH).split()
-    return name, value
-
-
-@pytest.fixture
-def ruth(page: Page, scene: Scene, session: tuple[str, str]) -> Page:
-    """A page for somebody of staff."""
-    name, value = session
-    page.context.add_cookies([{"name": name, "value": value, "url": scene.product.url}])
-    return page
 
 
 def act(page: Page, action: str) -> Locator:
@@ -80,14 +53,6 @@ def test_ux_24_staff_find_inspect_and_deactivate_a_credential_and_revoke_a_token
     page.goto(f"{tokens}revoked")
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
     assert watched.list_by_api().status_code == 401
-
-
-@pytest.mark.chromium
-def test_ux_21_the_administration_is_accessible(ruth: Page, scene: Scene) -> None:
-    scene.added("Listed for staff")
-    for part in ("", "credentials/credential/", "organizations/servicetoken/", "organizations/auditentry/"):
-        ruth.goto(f"{scene.product.url}/admin/{part}")
-        assert_accessible(ruth)
 
 
 def started(scene: Scene, *arguments: str, **streams: int) -> "subprocess.Popen[str]":
