@@ -68,6 +68,12 @@ class GuardedAdapter(HTTPAdapter):
         self._allowance = allowance
         self._context = ssl_context
 
+    def init_poolmanager(self, *args: object, **kwargs: object) -> None:
+        """There is no pool to make, which takes longer than to connect: each request has a connection of its own."""
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def send(
         self,
         request: requests.PreparedRequest,

@@ -139,14 +139,26 @@ class TlsConnection(_Pinned, HTTPSConnection):
 
 def resolve(host: str, port: int, budget: Budget) -> list[Address]:
     """Return the addresses of ``host``, in the system's order of preference. Raises Unreachable or DeadlineExceeded."""
+    try:
+        # An address that is written out, in whatever spelling: nobody is asked, and nothing can hang.
+        return _found(host, port, socket.AI_NUMERICHOST)
+    except (OSError, ValueError):
+        return _looked_up(host, port, budget)
+
+
+def _found(host: str, port: int, flags: int = 0) -> list[Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    return list(dict.fromkeys(Address(family, sockaddr) for family, _, _, _, sockaddr in found))
+
+
+def _looked_up(host: str, port: int, budget: Budget) -> list[Address]:
     # The system's resolver can neither be given a timeout nor be interrupted; a thread of its own can be left behind,
     # and ends when the resolver gives up. Not a pool: names that hang must not hold up names that do not.
     answers: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answers.put([Address(family, sockaddr) for family, _, _, _, sockaddr in found])
+            answers.put(_found(host, port))
         except (OSError, ValueError) as error:
             answers.put(error)
 
@@ -157,4 +169,4 @@ def resolve(host: str, port: int, budget: Budget) -> list[Address]:
         raise DeadlineExceeded(f"The name {host} was not resolved within {budget.seconds:g} seconds.") from None
     if isinstance(answer, Exception) or not answer:
         raise Unreachable(f"The name {host} is not known.")
-    return list(dict.fromkeys(answer))
+    return answer

@@ -86,7 +86,14 @@ def test_a_handshake_that_never_comes_ends_at_the_deadline() -> None:
 
 def test_a_name_server_that_hangs_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: released.wait(10) and [])
+
+    def getaddrinfo(host: str, port: int, *, flags: int = 0, **kwargs: object) -> list[object]:
+        if flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "A name is no address.")
+        released.wait(10)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     with within(DEADLINE + 0.5), pytest.raises(DeadlineExceeded, match=r"slow\.example was not resolved"):
         guarded_session(deadline=DEADLINE).get("https://slow.example/")
     released.set()

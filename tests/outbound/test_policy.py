@@ -28,7 +28,9 @@ def fake_names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
     asked: list[str] = []
     turns = iter(answers)
 
-    def getaddrinfo(host: str, port: int, **kwargs: object) -> list[tuple[object, ...]]:
+    def getaddrinfo(host: str, port: int, *, flags: int = 0, **kwargs: object) -> list[tuple[object, ...]]:
+        if flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "A name is no address.")
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in next(turns)]
 
