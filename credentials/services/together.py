@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 I = TypeVar("I")  # noqa: E741 - what goes in
 O = TypeVar("O")  # noqa: E741 - what comes out
 AT_MOST = 50
+# Where more was left while one wrote, still more is coming, and nobody waits for it.
+GATHER = 0.05  # seconds
 
 
 class _Place(Generic[I, O]):
@@ -41,6 +43,7 @@ class Together(Generic[I, O]):
         self._lock = threading.Lock()
         self._waiting: list[_Place[I, O]] = []
         self._led = False
+        self._somebody_waits = threading.Event()
 
     def __call__(self, item: I) -> O:
         """What `write` gives for this item. Raises what it raises for this item alone."""
@@ -72,19 +75,22 @@ class Together(Generic[I, O]):
     def _come(self, mine: _Place[I, O]) -> None:
         with self._lock:
             self._waiting.append(mine)
+            if mine.then is None:
+                self._somebody_waits.set()
             if not self._led:
                 self._led = mine.leads = True
 
     def _lead(self) -> None:
         """Write for everybody who waits now, this thread among them, and hand the lead on.
 
-        To one who waits. What others have left is written here too, as long as nobody waits.
+        To one who waits. What others have left is written here too, as long as nobody waits, and then not at once.
         """
         goes_on = True
         while goes_on:
             goes_on = False
             with self._lock:
                 batch, self._waiting = self._waiting[:AT_MOST], self._waiting[AT_MOST:]
+                self._somebody_waits.clear()
             try:
                 self._write_for(batch)
                 goes_on = True
@@ -102,6 +108,8 @@ class Together(Generic[I, O]):
             for place in batch:
                 if place.then is not None:
                     self._tell(place, place.then)
+            if goes_on:
+                self._somebody_waits.wait(GATHER)
 
     def _write_for(self, batch: Sequence[_Place[I, O]]) -> None:
         try:

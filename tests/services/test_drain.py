@@ -2,19 +2,22 @@
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from credentials.models import Credential, OAuthToken, TokenAttempt, TokenEndpoint
 from credentials.models.clock import database_now
+from credentials.models.leased import AttemptState
 from credentials.services import bulkhead, drain, sweep, wake
 from credentials.services.drain import Workshop
 from credentials.services.due import Due, due, in_turns
 from credentials.services.refresh import Held, Outcome, refresh, refresh_as_read
+from credentials.services.swapping import Swap
 from organizations import audit
 from organizations.audit import Actor
 from organizations.models import AuditEntry
@@ -269,3 +272,23 @@ def test_what_was_never_authorized_is_never_claimed(cast: Cast, token_server: Ly
     new_credential(cast, token_server.url("/token"))
     assert Workshop(2).work(actor=WORKER) == 0
     assert token_server.requests == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_swap_that_fails_is_made_up_for_from_the_stored_answer_at_once(
+    many: list[Credential], token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swap, failing = drain.journal._apply._write, [credential.pk for credential in many]
+
+    def fails_once(swaps: Sequence[Swap]) -> Sequence[bool]:
+        for token_id in [each.attempt.token_id for each in swaps if each.attempt.token_id in failing]:
+            failing.remove(token_id)
+            raise OperationalError("the database is away")
+        return swap(swaps)
+
+    monkeypatch.setattr(drain.journal._apply, "_write", fails_once)
+    Workshop(4).work(actor=WORKER)
+    assert {token_of(each).generation for each in many} == {2}
+    assert len(token_server.requests) == 12
+    assert set(TokenAttempt.objects.values_list("state", "answer")) == {(AttemptState.APPLIED, "")}
+    assert not OAuthToken.objects.exclude(lease_until=None).exists()
