@@ -3,6 +3,7 @@
 Nothing here asks the database or decides anything; a view hands over words and these tags dress them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 register = template.Library()
+
+# As the audit log has moments in its details: ISO 8601 in UTC.
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)")
 
 TONE_ICONS: Mapping[str, str] = {
     "ok": "check-circle-fill",
@@ -143,7 +147,15 @@ def in_words(value: object) -> str:
             return ", ".join(in_words(each) for each in value)
         case dict():
             return ", ".join(f"{name}: {in_words(each)}" for name, each in value.items())
+        case str() if _MOMENT.fullmatch(value):
+            return f"{value[:10]} {value[11:16]} UTC"
     return str(value)
+
+
+@register.filter
+def name_in_words(name: str) -> str:
+    """The name of one of an entry's details: `expires_at` is read as "expires at"."""
+    return name.replace("_", " ")
 
 
 @register.filter

@@ -114,6 +114,8 @@ def test_a_form_that_says_nothing_of_parts_has_one() -> None:
         (0, "0"),
         (["tokens:read", "domains:train"], "tokens:read, domains:train"),
         ({"added": ["a"], "removed": []}, "added: a, removed: "),
+        ("2027-11-28T12:40:47.079377+00:00", "2027-11-28 12:40 UTC"),
+        ("2027-11-28", "2027-11-28"),
     ],
 )
 def test_the_details_of_an_entry_are_words_and_not_code(value: object, said: str) -> None:
