@@ -37,6 +37,7 @@ def main() -> int:
         sightings = [
             each for house in street.houses.values() for each in canaries.sweep(house, street.alice[house.name])
         ]
+        missing = [] if options.fault else rounds.too_little(street, order, ledgers)
     problems = table.problems(ledgers)
     if options.json:
         sys.stdout.write(
@@ -44,7 +45,9 @@ def main() -> int:
         )
     else:
         table.show(ledgers, sightings, seed)
-    return 1 if problems or sightings else 0
+    for each in missing:
+        sys.stderr.write(f"Too little happened for a proof: {each}.\n")
+    return 1 if problems or sightings or missing else 0
 
 
 if __name__ == "__main__":

@@ -97,6 +97,21 @@ def play_all(
     return ledgers
 
 
+def too_little(street: Street, faults: Sequence[type[Fault]], ledgers: Sequence[Ledger]) -> list[str]:
+    """Why these rounds prove nothing: hardly anything was asked, saved or rotated that could have been lost."""
+    missing = []
+    for house in street.houses.values():
+        credentials = sum(len(home.credentials) for home in house.cast.homes)
+        rounds = sum(kind.house == house.name for kind in faults)
+        if house.resource.grants.refreshes < credentials / 2 * rounds:
+            missing.append(f"{house.name}: {house.resource.grants.refreshes} refreshes in {rounds} rounds")
+    if (served := sum(ledger.served for ledger in ledgers)) <= 30 * len(ledgers):
+        missing.append(f"{served} tokens served")
+    if (saved := sum(len(ledger.saved) for ledger in ledgers)) <= len(ledgers) / 2:
+        missing.append(f"{saved} forms saved")
+    return missing
+
+
 def as_lines(number: int, ledger: Ledger) -> None:
     """A line for each round, and each problem as it comes."""
     waited = ", ".join(f"{what} ({count})" for what, count in ledger.waited_for.most_common(3))

@@ -153,6 +153,7 @@ def test_only_sealed_fields_can_be_sealed() -> None:
         new_token().seal("scope", CANARY)
 
 
+@isolate_apps("credentials")
 def test_a_place_whose_parts_could_be_read_in_two_ways_is_refused() -> None:
     class Scoped(OAuthToken):
         class Meta:

@@ -72,7 +72,7 @@ def test_a_code_becomes_a_token(credential: Credential, waiting: UUID, token_ser
     (request,) = token_server.requests
     assert request.form == {
         "grant_type": "authorization_code",
-        "code": "a-code",
+        "code": "canary-code",
         "redirect_uri": f"http://127.0.0.1:8000/oauth2/callback/{credential.pk}/",
         "code_verifier": verifier,
     }
