@@ -6,10 +6,14 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init, worker_init
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botaccounts.settings")
 
 logger = logging.getLogger(__name__)
+
+# Under kombu's own names, by which it tells a connection with TLS from one without.
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "botaccounts.redis_broker:Transport"))
 
 app = Celery("botaccounts")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -109,7 +109,7 @@ def ask(challenge: ConsumerChallenge, since: float) -> TokenEndpoint | None:
     finally:
         transport.close()
     challenge.seal("answer", raw.to_json())
-    stored = ConsumerChallenge.objects.filter(pk=challenge.pk)
+    stored = ConsumerChallenge.objects.filter(pk=challenge.pk, status=ChallengeStatus.EXCHANGING)
     # The code is used up, so the token is nowhere else: a database that is away is asked again while the claim lasts.
     insist(lambda: stored.update(answer=challenge.answer), until=last_moment_to_store(since))
     return endpoint

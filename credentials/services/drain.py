@@ -121,7 +121,6 @@ class Workshop:
         self.plan = Plan()
         self._places = threading.BoundedSemaphore(self.at_once)
         self._lock = threading.Lock()
-        self._claiming = threading.Lock()
         self._busy: Counter[str] = Counter()
         self._ahead: deque[Claimed] = deque()
         self._working = 0
@@ -197,8 +196,7 @@ class Workshop:
         singles = [row for row in rows if row.endpoint_id is None]
         later = singles[wanted:]
         if known := [row for row in rows if row.endpoint_id is not None]:
-            with self._claiming:
-                claimed, no_room = claims.claim(known, wanted + ahead - len(singles[:wanted]), self._threads)
+            claimed, no_room = claims.claim(known, wanted + ahead - len(singles[:wanted]), self._threads)
             self.plan.give_back(no_room, full=len(claimed) < wanted)
             with self._lock:
                 self._ahead.extend(claimed)

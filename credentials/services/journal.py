@@ -4,13 +4,14 @@ The order is the point: the attempt is written, the call is made, the raw answer
 parsed, and the token is swapped where its generation still matches. Each function here is one durable step.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F
 
 from credentials.crypto.envelope import Unsealable
@@ -32,6 +33,8 @@ from credentials.types.registry import room
 from organizations.audit import Actor
 
 __all__ = ["Gone", "has_moved_on", "swap"]
+
+logger = logging.getLogger(__name__)
 
 
 def begin(
@@ -122,12 +125,14 @@ def apply(attempt: TokenAttempt, tokens: TokenSet, *, actor: Actor, lease: Lease
 def apply_in_passing(attempt: TokenAttempt, tokens: TokenSet, *, actor: Actor, lease: Lease) -> None:
     """Leave a renewal's swap to the thread that writes, so that this one can ask for the next token.
 
-    The answer is stored already: should nobody come to swap it, whoever wins the lease next does. The lease is given
-    back by the swap, or where there is none.
+    The answer is stored already: should nobody come to swap it, whoever wins the lease next does. The swap gives the
+    lease back; where there was none it is given back here. It ends by itself where the database is away.
     """
 
-    def done(applied: bool | None) -> None:
-        if not applied:
+    def done(applied: bool | None, error: Exception | None) -> None:
+        if error is not None and not isinstance(error, Gone):
+            logger.error("The token %s could not be swapped.", attempt.token_id, exc_info=error)
+        if not (applied or isinstance(error, DatabaseError)):
             release(lease)
 
     _apply.later(Swap(attempt, tokens, actor, lease), done)

@@ -94,7 +94,10 @@ class Renewal(ABC):
 
     @abstractmethod
     def apply(self, attempt: Attempt, tokens: TokenSet, claimed: Lease) -> bool:
-        """Swap the token. False where its generation has moved on. Raises `journal.Gone`."""
+        """Swap the token, which gives the lease back, or see to both being done.
+
+        False where its generation has moved on. Raises `journal.Gone`.
+        """
 
     @abstractmethod
     def fail(self, attempt: Attempt, failure: OAuthFailure, claimed: Lease, held_until: datetime | None) -> None:
@@ -193,10 +196,9 @@ class Renewal(ABC):
             return self._after_failure(attempt, failure, claimed, heard=heard)
         except Unsealable:
             return self._after_failure(attempt, OAuthFailure("secrets_unreadable", "", permanent=True), claimed)
-        applied = self.apply(attempt, tokens, claimed)
         if heard and self.endpoint is not None:
             breaker.note_answer(self.endpoint)
-        return Outcome.RENEWED if applied else Outcome.BUSY
+        return Outcome.RENEWED if self.apply(attempt, tokens, claimed) else Outcome.BUSY
 
     def _after_failure(
         self, attempt: Attempt, failure: OAuthFailure, claimed: Lease, *, heard: bool = False

@@ -1,8 +1,9 @@
 """Put the tokens of an answer in the place of those before, in one write: for one credential or for several at once."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -35,12 +36,13 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Swap:
-    """What came of an attempt. With a lease it is a renewal."""
+    """What came of an attempt. With a lease it is a renewal. `heard`: when, on this process's monotonic clock."""
 
     attempt: TokenAttempt
     tokens: TokenSet
     actor: Actor
     lease: Lease | None = None
+    heard: float = field(default_factory=time.monotonic)
 
 
 def apply_all(swaps: Sequence[Swap]) -> list[bool]:
@@ -77,7 +79,9 @@ def apply(swapped: Swap, credential: Credential, token: OAuthToken, now: datetim
     renews = life_cycle is not None and life_cycle.can_renew(credential.payload, has_refresh_token=has_refresh_token)
     # RFC 6749 §5.1: a scope that is not said is the one that was asked for, or the one before.
     asked = life_cycle.requested_scope(credential.payload) if life_cycle else ""
-    swap(token, tokens, now, renews=renews, renewal=renewal, scope=token.scope if renewal else asked)
+    # A lifetime begins with the answer, however long the swap had to wait.
+    heard_at = now - timedelta(seconds=time.monotonic() - swapped.heard)
+    swap(token, tokens, heard_at, renews=renews, renewal=renewal, scope=token.scope if renewal else asked)
     stands(credential, None if renews else token.expires_at, now)
     return entry(
         credential,

@@ -50,7 +50,7 @@ BATCH = 500
 # Beyond these, workers are not told each by its id but take from the database, so many for each thread that is woken.
 BY_NAME = 20
 EACH = 10
-THREADS_AT_MOST = 40
+THREADS_AT_MOST = 60
 JOURNAL_KEPT = timedelta(days=30)
 # After its token has ended, for a consumer for whom nobody asks.
 CONSUMER_KEPT = timedelta(days=30)

@@ -1,16 +1,17 @@
 """Group commit: what several threads of a process write at the same time goes to the database in one transaction.
 
 Whoever comes while nobody writes, writes, for everybody who has come meanwhile; the others wait for theirs, or leave it
-and go on. Nobody waits for company: alone it is one call. A commit costs the same for one row and for twenty, so a busy
-worker makes few.
+and go on. A commit costs the same for one row and for twenty, so a busy worker makes few: what was left may wait for
+more of it, for a moment. Nobody who waits does, and alone it is one call.
 """
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from organizations.turn import in_turn
 
@@ -22,14 +23,18 @@ AT_MOST = 50
 # Where more was left while one wrote, still more is coming, and nobody waits for it.
 GATHER = 0.05  # seconds
 
+# What is told of an item whose thread has left: its result, or what went wrong.
+Then = Callable[[O | None, Exception | None], None]
+
 
 class _Place(Generic[I, O]):
     """One thread's item, and what came of it. `then`: the thread has left, and this is told of it."""
 
-    def __init__(self, item: I, then: Callable[[O | None], None] | None = None) -> None:
+    def __init__(self, item: I, then: Then[O] | None = None) -> None:
         self.item, self.then = item, then
         self.turn = threading.Event()
         self.leads = False
+        self.written = False
         self.result: O | None = None
         self.error: Exception | None = None
         self.done = False
@@ -42,8 +47,11 @@ class Together(Generic[I, O]):
         self._write = write
         self._lock = threading.Lock()
         self._waiting: list[_Place[I, O]] = []
-        self._led = False
-        self._somebody_waits = threading.Event()
+        self._leader: _Place[I, O] | None = None
+        # The leader's own is written; it looks after what others have left, until one comes who can do that instead.
+        self._may_be_relieved = False
+        self._rest_until = 0.0
+        self._wake = threading.Event()
 
     def __call__(self, item: I) -> O:
         """What `write` gives for this item. Raises what it raises for this item alone."""
@@ -55,61 +63,86 @@ class Together(Generic[I, O]):
         if not mine.leads:
             mine.turn.wait()
         if mine.leads:
-            self._lead()
+            self._lead(mine)
         return self._result(mine)
 
-    def later(self, item: I, then: Callable[[O | None], None]) -> None:
-        """Leave an item to whoever writes, who calls `then` with its result, or with None where there is none.
+    def later(self, item: I, then: Then[O]) -> None:
+        """Leave an item to whoever writes, who calls `then`. This thread where nobody does, until it is relieved.
 
-        This thread where nobody does, and then for everybody until nobody is left. Where many wait already, one more
-        waits with them, so that what is left to be written never grows long.
+        Where many wait already, one more waits with them and calls `then` itself, so that what is left to be written
+        never grows long.
         """
-        if connection.in_atomic_block or len(self._waiting) >= AT_MOST:
-            then(self(item))
-            return
         mine: _Place[I, O] = _Place(item, then)
+        if connection.in_atomic_block or len(self._waiting) >= AT_MOST:
+            try:
+                result = self(item)
+            except Exception as error:  # noqa: BLE001 - told
+                self._tell(mine, None, error)
+            else:
+                self._tell(mine, result, None)
+            return
         self._come(mine)
         if mine.leads:
-            self._lead()
+            self._lead(mine)
 
     def _come(self, mine: _Place[I, O]) -> None:
         with self._lock:
             self._waiting.append(mine)
-            if mine.then is None:
-                self._somebody_waits.set()
-            if not self._led:
-                self._led = mine.leads = True
+            if self._leader is None or self._may_be_relieved:
+                self._leader, mine.leads, self._may_be_relieved = mine, True, False
+                self._wake.set()
+            elif mine.then is None:
+                self._wake.set()
 
-    def _lead(self) -> None:
-        """Write for everybody who waits now, this thread among them, and hand the lead on.
-
-        To one who waits. What others have left is written here too, as long as nobody waits, and then not at once.
-        """
-        goes_on = True
-        while goes_on:
-            goes_on = False
-            with self._lock:
-                batch, self._waiting = self._waiting[:AT_MOST], self._waiting[AT_MOST:]
-                self._somebody_waits.clear()
-            try:
-                self._write_for(batch)
-                goes_on = True
-            finally:
+    def _lead(self, mine: _Place[I, O]) -> None:
+        """Write for everybody who waits now, this thread first, and hand the lead on."""
+        try:
+            while self._leads_after_a_rest(mine):
                 with self._lock:
-                    heir = next((place for place in self._waiting if place.then is None), None)
-                    goes_on = goes_on and heir is None and bool(self._waiting)
-                    self._led = goes_on or heir is not None
-                    if heir is not None:
-                        heir.leads = True
-                if heir is not None:
-                    heir.turn.set()
-                for place in batch:
-                    place.turn.set()
-            for place in batch:
-                if place.then is not None:
-                    self._tell(place, place.then)
-            if goes_on:
-                self._somebody_waits.wait(GATHER)
+                    # Whoever waits comes before what was left, so that nobody leads in vain.
+                    self._waiting.sort(key=lambda place: (place is not mine, place.then is not None))
+                    batch, self._waiting = self._waiting[:AT_MOST], self._waiting[AT_MOST:]
+                try:
+                    self._write_for(batch)
+                finally:
+                    for place in batch:
+                        place.written = True
+                    self._hand_on(mine, stay=True)
+                    for place in batch:
+                        place.turn.set()
+                self._tell_all([place for place in batch if place.then is not None])
+        finally:
+            self._hand_on(mine, stay=False)  # where this thread was ended in the middle of it
+
+    def _leads_after_a_rest(self, mine: _Place[I, O]) -> bool:
+        """Let more come where nobody waits. False where somebody else leads then."""
+        with self._lock:
+            nobody_waits = all(place.then is not None for place in self._waiting)
+            rest = self._rest_until - time.monotonic() if nobody_waits else 0.0
+            if self._leader is mine:
+                self._may_be_relieved = mine.written
+                self._wake.clear()
+        if rest > 0 and self._leader is mine:
+            self._wake.wait(rest)
+        with self._lock:
+            if self._leader is not mine:
+                return False
+            self._may_be_relieved = False
+            return True
+
+    def _hand_on(self, mine: _Place[I, O], *, stay: bool) -> None:
+        """To one who waits. It may `stay` here where others have left something."""
+        with self._lock:
+            if self._leader is not mine:
+                return
+            heir = next((place for place in self._waiting if place.then is None), None)
+            if heir is not None:
+                self._leader, heir.leads = heir, True
+            elif not (stay and self._waiting):
+                self._leader = None
+            self._rest_until = time.monotonic() + GATHER if self._waiting else 0.0
+        if heir is not None:
+            heir.turn.set()
 
     def _write_for(self, batch: Sequence[_Place[I, O]]) -> None:
         try:
@@ -131,11 +164,26 @@ class Together(Generic[I, O]):
         with in_turn():
             return self._write([place.item])[0]
 
-    def _tell(self, place: _Place[I, O], then: Callable[[O | None], None]) -> None:
+    def _tell_all(self, left: Sequence[_Place[I, O]]) -> None:
+        away: Exception | None = None
+        for place in left:
+            if away is not None and not place.done:
+                # A database that is away is away for the next one too.
+                self._tell(place, None, away)
+                continue
+            try:
+                result = self._result(place)
+            except Exception as error:  # noqa: BLE001 - told
+                away = error if isinstance(error, (OperationalError, InterfaceError)) else away
+                self._tell(place, None, error)
+            else:
+                self._tell(place, result, None)
+
+    @staticmethod
+    def _tell(place: _Place[I, O], result: O | None, error: Exception | None) -> None:
         try:
-            result: O | None = self._result(place)
+            if place.then is not None:
+                place.then(result, error)
         except Exception:
-            # Nobody waits for it who could be told.
-            logger.exception("What a thread left to be written could not be written.")
-            result = None
-        then(result)
+            # It is not this thread's, and must not keep it from writing for others.
+            logger.exception("What was to follow something that was left could not be done.")

@@ -275,19 +275,19 @@ def test_what_was_never_authorized_is_never_claimed(cast: Cast, token_server: Ly
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_swap_that_fails_is_made_up_for_from_the_stored_answer_at_once(
+def test_a_swap_that_the_database_did_not_take_is_made_from_the_stored_answer(
     many: list[Credential], token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swap, failing = drain.journal._apply._write, [credential.pk for credential in many]
+    def away(swaps: Sequence[Swap]) -> Sequence[bool]:
+        raise OperationalError("the database is away")
 
-    def fails_once(swaps: Sequence[Swap]) -> Sequence[bool]:
-        for token_id in [each.attempt.token_id for each in swaps if each.attempt.token_id in failing]:
-            failing.remove(token_id)
-            raise OperationalError("the database is away")
-        return swap(swaps)
-
-    monkeypatch.setattr(drain.journal._apply, "_write", fails_once)
-    Workshop(4).work(actor=WORKER)
+    with monkeypatch.context() as broken:
+        broken.setattr(drain.journal._apply, "_write", away)
+        Workshop(4).work(actor=WORKER)
+    assert set(TokenAttempt.objects.values_list("state", flat=True)) == {AttemptState.ANSWERED}
+    OAuthToken.objects.update(lease_until=database_now() - SECOND)
+    for credential in many:
+        refresh(credential.pk, actor=WORKER)
     assert {token_of(each).generation for each in many} == {2}
     assert len(token_server.requests) == 12
     assert set(TokenAttempt.objects.values_list("state", "answer")) == {(AttemptState.APPLIED, "")}
