@@ -15,10 +15,10 @@ class QoS(redis.QoS):
     """What was handed to this worker and not acknowledged."""
 
     def restore_unacked(self, client: Any = None) -> None:
-        if self.channel.connection is None or self.channel.connection.client is None:
+        if getattr(self.channel.connection, "client", None) is not None:
+            super().restore_unacked(client=client)
+        elif self._delivered:
             self._delivered.clear()
-            return
-        super().restore_unacked(client=client)
 
 
 class Channel(redis.Channel):
