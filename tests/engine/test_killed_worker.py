@@ -19,9 +19,6 @@ from tests.support.processes import ROOT, wait_until
 from tests.support.product import Factory, Product
 from tests.support.sandbox_server import Sandbox
 
-# Thirteen workers start and die one after another before the first test.
-pytestmark = pytest.mark.timeout(420)
-
 ANSWERED = ["after the answer was stored", "before the swap", "in the transaction of the swap"]
 REFRESHES = ["before the refresh is sent", "before the answer is stored", *ANSWERED, "after the swap"]
 EXCHANGES = ["before the code is sent", "before the answer is stored", *ANSWERED]
