@@ -1,0 +1,68 @@
+"""On PostgreSQL entries travel with their commit: they are there, or everybody is told that they are not."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.product import Product
+
+# Run in the product; prints one line of JSON.
+APPEND = """
+import json, threading, uuid
+from django.db import DatabaseError, connection
+from organizations import audit, group_commit, services
+from organizations.audit import Actor, NewEntry
+from organizations.models import AuditEntry
+stage = Actor.command("demo")
+account = services.create_account(stage, "1", "Golden Gate Travel")
+home = services.create_organization(stage, account, "Support bots").pk
+new = uuid.uuid4()
+told = []
+
+def append(chain, number, along=()):
+    try:
+        group_commit.append(chain, [NewEntry(stage, "token.served", object_id=str(number))], along)
+    except DatabaseError as error:
+        told.append(type(error).__name__)
+    finally:
+        if threading.current_thread() is not threading.main_thread():
+            connection.close()
+
+def of(chain):
+    return list(AuditEntry.objects.filter(chain_id=chain, action="token.served").values_list("object_id", flat=True))
+
+def execute(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+append(new, 1)
+append(home, 2)
+went_along = []
+append(home, 3, [(went_along.extend, home)])
+execute("ALTER TABLE organizations_auditentry ADD CONSTRAINT full_disk CHECK (object_id <> '4')")
+append(home, 4)
+alive = connection.get_autocommit() and not connection.in_atomic_block
+execute("ALTER TABLE organizations_auditentry DROP CONSTRAINT full_disk")
+append(home, 5)
+threads = [threading.Thread(target=append, args=(home, number)) for number in range(6, 30)]
+[each.start() for each in threads], [each.join() for each in threads]
+found = {
+    "new": of(new), "home": sorted(of(home), key=int), "told": told, "alive": alive, "along": went_along == [home],
+    "holds": [audit.verify(chain).ok for chain in (new, home)],
+}
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.postgres
+def test_entries_and_their_commit_travel_together_and_a_refusal_is_told(product: Callable[..., Product]) -> None:
+    found = json.loads(product(web=0, workers=0, database="postgres").manage("shell", "--verbosity", "0", "-c", APPEND))
+    assert found == {
+        "new": ["1"],
+        "home": [str(number) for number in range(2, 30) if number != 4],
+        "told": ["IntegrityError"],
+        "alive": True,
+        "along": True,
+        "holds": [True, True],
+    }
