@@ -249,8 +249,8 @@ CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", 20)
 # A message that waits behind slow ones is better off with another worker.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# Requests of all workers together that may be under way to one provider's host that answers quickly.
-REFRESHES_PER_HOST = env.int("REFRESHES_PER_HOST", 32)
+# Renewals of all workers together that may be under way at one provider's host that answers quickly.
+REFRESHES_PER_HOST = env.int("REFRESHES_PER_HOST", 64)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")

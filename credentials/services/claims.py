@@ -197,6 +197,17 @@ def begin(
     return attempts
 
 
+def put_back(claimed: Sequence[Claimed]) -> None:
+    """Undo claims of which nothing was sent: the tokens are as due as before."""
+    if not claimed:
+        return
+    begun = [each.attempt.pk for each in claimed if each.attempt is not None]
+    mine = OAuthToken.objects.filter(pk__in=[each.token.pk for each in claimed])
+    with transaction.atomic():
+        mine.filter(lease_owner__in={each.lease.owner for each in claimed}).update(lease_owner="", lease_until=None)
+        TokenAttempt.objects.filter(pk__in=begun, state=AttemptState.STARTED).delete()
+
+
 def comes_from(token: OAuthToken, endpoint: TokenEndpoint) -> bool:
     """Whether it can be renewed, and there; an edit may have changed both, and staff may have deactivated it."""
     credential = token.credential

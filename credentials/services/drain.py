@@ -22,7 +22,7 @@ from credentials.oauth.answer import TokenSet
 from credentials.services import claims, journal, lease
 from credentials.services.claims import Claimed
 from credentials.services.due import Due, due
-from credentials.services.refresh import CredentialRenewal, refresh
+from credentials.services.refresh import CredentialRenewal, Outcome, refresh
 from credentials.services.together import Together
 from organizations.audit import Actor
 
@@ -37,9 +37,6 @@ SHIFT = 25.0  # seconds
 LINGER, LOOK_AGAIN = 1.0, 0.05  # seconds
 SET_ASIDE = 300.0  # seconds
 FULL = 0.1  # seconds: for how long a host is passed over at which there was no room
-# For one of so many threads of a process something is claimed ahead. Claiming costs the same for one and for twenty;
-# but what was claimed at a host that begins to hang is tried there.
-AHEAD = 2
 _dice = random.SystemRandom()
 
 
@@ -123,11 +120,12 @@ class Workshop:
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()
         self._ahead: deque[Claimed] = deque()
+        self._claiming = threading.Lock()
         self._working = 0
         # However quick a host was before, some threads are left when it hangs all of a sudden.
         self._of_host = max(1, self.at_once * 5 // 6)
         self._threads = claims.Threads(
-            of_host=self._of_host + self.at_once // AHEAD,
+            of_host=self._of_host + self.at_once,
             careful=max(1, self.at_once * 3 // 4),
             of_organization=max(1, self.at_once * 3 // 8),
         )
@@ -149,6 +147,18 @@ class Workshop:
             while left and (found := self._claimed_ahead()) is not None:
                 self._renew(found, actor)
 
+    def _spare(self, host: str) -> None:
+        """It has just failed: what was claimed ahead there is not tried, and waits for its turn again."""
+        with self._lock:
+            spared = [each for each in self._ahead if each.endpoint.host == host]
+            for each in spared:
+                self._ahead.remove(each)
+        try:
+            claims.put_back(spared)
+        finally:
+            for each in spared:
+                self._threads.give_back(host, each.token.organization_id, careful=each.careful)
+
     def _claimed_ahead(self) -> Claimed | None:
         """The first of a host that has not enough threads of this process already."""
         with self._lock:
@@ -161,8 +171,13 @@ class Workshop:
 
     def _work(self, actor: Actor, until: float) -> int:
         count, patience = 0, time.monotonic() + LINGER
-        while time.monotonic() < until:
-            found = self._claimed_ahead() or self._next(None)
+        found: Claimed | Due | bool | None
+        while True:
+            if time.monotonic() >= until:
+                found = self._claimed_ahead()
+            else:
+                self._look_ahead()
+                found = self._claimed_ahead() or self._next(None)
             if found is None:
                 break
             if isinstance(found, bool):
@@ -176,22 +191,41 @@ class Workshop:
 
     def _take(self, asks: Sequence[None]) -> list[Claimed | Due | bool | None]:
         """Something to do for each thread that asks: None where nothing is due, False where there is no room for it."""
-        found = self._hand_out(len(asks))
-        if len(found) == len(asks):
-            return found
-        singles, is_anything_due = self._claim(len(asks) - len(found))
-        found += singles
-        found += self._hand_out(len(asks) - len(found))
-        return [*found, *[False if is_anything_due else None] * (len(asks) - len(found))]
+        with self._claiming:
+            # Somebody may have looked ahead meanwhile.
+            claimed, singles, is_anything_due = self._hand_out(len(asks)), list[Due](), True
+            if len(claimed) < len(asks):
+                try:
+                    singles, is_anything_due = self._claim(len(asks) - len(claimed))
+                except BaseException:
+                    self._keep_for_later(claimed)
+                    raise
+                claimed += self._hand_out(len(asks) - len(claimed) - len(singles))
+        nothing = len(asks) - len(claimed) - len(singles)
+        return [*claimed, *singles, *[False if is_anything_due else None] * nothing]
 
-    def _hand_out(self, count: int) -> list[Claimed | Due | bool | None]:
+    def _look_ahead(self) -> None:
+        """Claim for the threads that will ask in a moment, while there is something left for those who ask now."""
+        if not 0 < len(self._ahead) <= self._working // 2 or not self._claiming.acquire(blocking=False):
+            return
+        try:
+            self._claim(0)
+        finally:
+            self._claiming.release()
+
+    def _hand_out(self, count: int) -> list[Claimed]:
         claimed = (self._claimed_ahead() for _ in range(count))
         return [each for each in claimed if each is not None]
+
+    def _keep_for_later(self, claimed: Sequence[Claimed]) -> None:
+        with self._lock:
+            self._ahead.extendleft(reversed(claimed))
+            self._busy.subtract(each.endpoint.host for each in claimed)
 
     def _claim(self, wanted: int) -> tuple[list[Due], bool]:
         """Claim for `wanted` threads and some ahead. What has to go alone, and whether anything is due."""
         with self._lock:
-            ahead = max(0, self._working // AHEAD - len(self._ahead))
+            ahead = max(0, self._working - len(self._ahead))
         rows = self.plan.take(4 * (wanted + ahead))
         singles = [row for row in rows if row.endpoint_id is None]
         later = singles[wanted:]
@@ -216,7 +250,8 @@ class Workshop:
                 return
             renewal = _InPassing(found.token, actor)
             renewal.endpoint = found.endpoint
-            renewal.carry_on(found.lease, wanted=True, attempt=found.attempt)
+            if renewal.carry_on(found.lease, wanted=True, attempt=found.attempt) is Outcome.WAIT:
+                self._spare(found.endpoint.host)
         except DatabaseError:
             raise
         except Exception:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from credentials.models import Credential, OAuthToken, TokenAttempt, TokenEndpoint
 from credentials.models.clock import database_now
-from credentials.models.leased import AttemptState
+from credentials.models.leased import AttemptState, Grant
 from credentials.services import bulkhead, drain, sweep, wake
 from credentials.services.drain import Workshop
 from credentials.services.due import Due, due, in_turns
@@ -265,6 +265,10 @@ def test_promise_21_a_hung_provider_never_delays_another_organizations_token(
     assert hung_endpoint.holds_back
     called = [request for request in token_server.requests if request.path == "/hung"]
     assert 3 <= len(called) <= 8
+    # They wait as they did before they were claimed, and nothing says that they were tried.
+    assert not OAuthToken.objects.exclude(lease_until=None).exists()
+    renewals = TokenAttempt.objects.filter(grant=Grant.REFRESH_TOKEN)
+    assert renewals.filter(token__in=[each.pk for each in hung]).count() == len(called)
 
 
 @pytest.mark.django_db
