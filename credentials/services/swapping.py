@@ -160,9 +160,6 @@ def write_all(rows: Sequence[models.Model], columns: Iterable[str]) -> int:
         return 0
     model = type(rows[0])
     fields = [model._meta.get_field(name) for name in columns]
-    if len(rows) == 1:
-        values = {field.name: getattr(rows[0], field.attname) for field in fields}  # type: ignore[union-attr]
-        return model._default_manager.filter(pk=rows[0].pk).update(**values)
     quote = connection.ops.quote_name
     key = model._meta.pk
     assignments = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)  # type: ignore[union-attr]
@@ -172,7 +169,10 @@ def write_all(rows: Sequence[models.Model], columns: Iterable[str]) -> int:
         for row in rows
     ]
     with connection.cursor() as cursor:
-        cursor.executemany(statement, written)
+        if len(written) == 1:
+            cursor.execute(statement, written[0])
+        else:
+            cursor.executemany(statement, written)
         return int(cursor.rowcount)
 
 
