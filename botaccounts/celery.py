@@ -9,6 +9,9 @@ from celery.signals import beat_init, worker_init
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botaccounts.settings")
+# Celery would run all of Django's checks and ignore what they find. They load every page and the API, which neither a
+# worker nor beat serves; what must be right is checked below.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ An answer may also be a function from the recorded request to an Answer. The ser
 """
 
 import contextlib
+import functools
 import gzip
 import json
 import socket
@@ -93,6 +94,7 @@ def redirect_answer(location: str, *, status: int = 302) -> Answer:
     return Answer(status=status, headers={"Location": location})
 
 
+@functools.cache  # packed once: several files name it while their tests are collected
 def gzip_bomb(size: int = 50_000_000) -> Answer:
     """``size`` zeros, packed a thousandfold."""
     return Answer(body=gzip.compress(bytes(size)), headers={"Content-Encoding": "gzip"})

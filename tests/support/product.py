@@ -1,7 +1,9 @@
 """The product as an installation runs it: real web, worker and beat processes on scratch data."""
 
 import base64
+import fcntl
 import itertools
+import os
 import secrets
 import shutil
 import sqlite3
@@ -113,18 +115,29 @@ def new_credential_keys(key_id: str = "test") -> str:
     return f"{key_id}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
-class Factory:
-    """Starts products. Migrating and collecting static files is done once per run and copied."""
+def once(path: Path, make: Callable[[Path], object]) -> Path:
+    """`path`, made by the first process that asks for it; others wait until it is whole."""
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            unfinished = path.with_name(f"{path.name}.unfinished")
+            make(unfinished)
+            unfinished.rename(path)
+    return path
 
-    def __init__(self, folder: Path, postgres: Callable[[], Postgres]) -> None:
+
+class Factory:
+    """Starts products. Migrating and collecting static files is done once per run and copied.
+
+    Processes that run tests side by side share what was made in the folder `shared`.
+    """
+
+    def __init__(self, folder: Path, postgres: Callable[[], Postgres], shared: Path | None = None) -> None:
         self._folder = folder
+        self._shared = shared or folder
         self._postgres = postgres
         self._numbers = itertools.count(1)
-        # One for the run: a migrated database remembers the fingerprint of the key that it was made with.
-        self._credential_keys = new_credential_keys()
-        self._sqlite_template: Path | None = None
         self._postgres_template: str | None = None
-        self._static: Path | None = None
         self.products: list[Product] = []
 
     def __call__(
@@ -180,7 +193,7 @@ class Factory:
             **{
                 "DJANGO_SETTINGS_MODULE": "botaccounts.settings",
                 "SECRET_KEY": secrets.token_urlsafe(50),
-                "CREDENTIAL_KEYS": self._credential_keys,
+                "CREDENTIAL_KEYS": self._credential_keys(),
                 "DATABASE_URL": f"sqlite:///{var / 'botaccounts.sqlite3'}",
                 "REDIS_URL": redis_url,
                 "PUBLIC_URL": f"http://127.0.0.1:{port}",
@@ -191,12 +204,16 @@ class Factory:
             }
         )
 
+    def _credential_keys(self) -> str:
+        """One for the run: a migrated database remembers the fingerprint of the key that it was made with."""
+        return once(self._shared / "credential-keys", lambda path: path.write_text(new_credential_keys())).read_text()
+
     def _link_static(self, product: Product, var: Path) -> None:
-        if self._static is None:
+        def collect(path: Path) -> None:
             product.manage("collectstatic", "--noinput", "--verbosity", "0")
-            self._static = self._folder / "static"
-            shutil.move(var / "static", self._static)
-        (var / "static").symlink_to(self._static)
+            shutil.move(var / "static", path)
+
+        (var / "static").symlink_to(once(self._shared / "static", collect))
 
     def _migrate_postgres(self, product: Product) -> None:
         server = self._postgres()
@@ -208,21 +225,25 @@ class Factory:
 
     def _migrate_sqlite(self, product: Product, var: Path) -> None:
         database = var / "botaccounts.sqlite3"
-        if self._sqlite_template is None:
+
+        def migrate(path: Path) -> None:
             product.manage("migrate", "--verbosity", "0")
-            template = self._folder / "template.sqlite3"
             # A backup takes along what is still in the write-ahead log.
-            with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(template)) as target:
+            with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(path)) as target:
                 source.backup(target)
-            self._sqlite_template = template
-        else:
-            shutil.copy(self._sqlite_template, database)
+            for left in var.glob(f"{database.name}*"):
+                left.unlink()
+
+        shutil.copy(once(self._shared / "template.sqlite3", migrate), database)
 
 
 @pytest.fixture(scope="session")
 def product_factory(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Factory]:
     """Factory for products that live as long as the test run; `product` is the one to use within a test."""
-    factory = Factory(tmp_path_factory.mktemp("products"), lambda: request.getfixturevalue("postgres"))
+    folder = tmp_path_factory.mktemp("products")
+    # Each process of pytest-xdist has a base folder of its own in the one of the run.
+    shared = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    factory = Factory(folder, lambda: request.getfixturevalue("postgres"), shared)
     yield factory
     factory.retire(*factory.products)
 
