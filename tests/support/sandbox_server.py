@@ -48,6 +48,7 @@ class Sandbox:
         self.token_url = f"{self.url}/o/token/"
         self.revocation_url = f"{self.url}/o/revoke_token/"
         self.access_token_seconds = access_token_seconds
+        self._session: requests.Session | None = None
         self.database = folder / "sandbox.sqlite3"
         self.env = scratch_environment(
             SANDBOX_SECRET_KEY="a secret key for the sandbox of one test run, of no use elsewhere",
@@ -126,9 +127,15 @@ class Sandbox:
         assert answer.status_code == 302, answer.text
         return session
 
+    def _sample_person(self) -> requests.Session:
+        """Who signs in once for all consents: to verify a password is slow on purpose."""
+        if self._session is None:
+            self._session = self.sign_in()
+        return self._session
+
     def consent(self, authorization_url: str, *, allow: bool = True, session: requests.Session | None = None) -> str:
         """Open an authorization URL as the sample person, press Authorize (or Cancel), return where they are sent."""
-        session = session or self.sign_in()
+        session = session or self._sample_person()
         page = session.get(authorization_url, timeout=10, allow_redirects=False)
         if page.is_redirect:
             return page.headers["Location"]
