@@ -51,6 +51,13 @@ class Checkout:
             seconds=120,
         )
 
+    def by_make(self, **env: str) -> Server:
+        """The recipe of `make run` without the installation: the packages of this environment are there already."""
+        recipe = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "botaccounts.embedded" in line)
+        makefile = self.folder.with_name("run.mk")
+        makefile.write_text(f"run:\n{recipe.replace('$(BIN)/python', sys.executable)}\n")
+        return self.server([find_program("make"), "-f", str(makefile), "run"], **env)
+
     def try_to_start(self, **env: str) -> subprocess.CompletedProcess[str]:
         """Run it where it should give up by itself."""
         return subprocess.run(
@@ -75,6 +82,11 @@ class Checkout:
             check=True,
         )
         return dict(json.loads(done.stdout))
+
+    def end(self, server: Server, number: signal.Signals) -> None:
+        """Send a signal to this process alone, and wait until all the others have ended with it."""
+        os.kill(server.pid, number)
+        wait_until(lambda: not self.processes(), seconds=30, what="every process ending")
 
     def processes(self) -> list[int]:
         """Ids of all processes that work in this folder."""
@@ -106,11 +118,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.fixture(scope="module")
 def first_run(checkout: Checkout) -> str:
-    """What the first start printed; it was stopped afterwards."""
+    """What the first start printed; it was ended by Ctrl-C afterwards, and left no process."""
     server = checkout.server().start()
     assert answers(f"{checkout.url}/health/ready")
     checkout.first_demo = checkout.demo()
-    server.stop(seconds=30)
+    checkout.end(server, signal.SIGINT)
     return server.text()
 
 
@@ -143,7 +155,7 @@ def test_manage_py_in_another_terminal_means_the_running_one(checkout: Checkout,
 
 def test_a_second_start_keeps_keys_people_and_data_and_is_the_only_one(checkout: Checkout, first_run: str) -> None:
     env_before = (checkout.folder / ".env").read_text()
-    server = checkout.server(HOST="localhost").start()
+    server = checkout.by_make(HOST="localhost").start()
 
     assert checkout.demo()["organization_id"] == checkout.first_demo["organization_id"]
     alice = checkout.first_demo["users"][0]
@@ -152,8 +164,7 @@ def test_a_second_start_keeps_keys_people_and_data_and_is_the_only_one(checkout:
     assert refused.returncode == 1
     assert "running already" in refused.stderr
 
-    os.kill(server.pid, signal.SIGTERM)
-    wait_until(lambda: not checkout.processes(), seconds=30, what="every process ending")
+    checkout.end(server, signal.SIGTERM)
     assert (checkout.folder / ".env").read_text() == env_before
 
 
@@ -166,33 +177,24 @@ def sign_in(url: str, username: str, password: str) -> int:
     return answer.status_code
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
-def test_no_process_is_left_however_it_ends(checkout: Checkout, first_run: str, number: signal.Signals) -> None:
+def test_no_process_is_left_when_it_is_killed(checkout: Checkout, first_run: str) -> None:
+    """The starts above ended by SIGINT and by SIGTERM, and left none either."""
     server = checkout.server().start()
     assert len(checkout.processes()) > 4
-    os.kill(server.pid, number)
-    wait_until(lambda: not checkout.processes(), seconds=30, what="every process ending")
+    checkout.end(server, signal.SIGKILL)
     assert not answers(f"{checkout.url}/health/live")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_no_process_is_left_when_make_is_ended(checkout: Checkout, first_run: str, number: signal.Signals) -> None:
-    # The recipe of `make run` without the installation: the packages of this environment are there already.
-    recipe = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "botaccounts.embedded" in line)
-    makefile = checkout.folder.with_name("run.mk")
-    makefile.write_text(f"run:\n{recipe.replace('$(BIN)/python', sys.executable)}\n")
-
-    server = checkout.server([find_program("make"), "-f", str(makefile), "run"]).start()
-    os.kill(server.pid, number)
-    wait_until(lambda: not checkout.processes(), seconds=30, what="every process ending")
+def test_no_process_is_left_when_make_is_killed(checkout: Checkout, first_run: str) -> None:
+    """It was ended by SIGTERM above, and left none either."""
+    checkout.end(checkout.by_make().start(), signal.SIGKILL)
 
 
 def test_a_signal_during_the_start_is_not_lost(checkout: Checkout, first_run: str) -> None:
     server = checkout.server()
     server._is_ready = lambda started: "started (pid=" in started.text()
     server.start()
-    os.kill(server.pid, signal.SIGTERM)
-    wait_until(lambda: not checkout.processes(), seconds=30, what="every process ending")
+    checkout.end(server, signal.SIGTERM)
     assert "Bot Accounts is ready" not in server.text()
 
 

@@ -15,6 +15,7 @@ from organizations.access import enter
 from organizations.audit import Actor
 from organizations.models import Organization
 from organizations.policies import Action
+from tests.support.inside import in_product
 from tests.support.journeys import Stage, Visitor, set_the_stage
 from tests.support.people import Cast
 from tests.support.product import Product
@@ -112,42 +113,37 @@ account = Account.objects.get()
 print(services.create_organization(stage, account, "Sister", administrator=User.objects.get(username="alice")).pk)
 """
 COUNT = "from credentials.models import Credential; print(Credential.objects.count())"
+DELETE = "from credentials.models import Credential; Credential.objects.all().delete()"
 
 
 @pytest.mark.postgres
 def test_two_organizations_race_on_postgresql_and_one_wins(product: Callable[..., Product]) -> None:
     running = product(web=2, workers=0, database="postgres")
-    here = set_the_stage(running)
-    sister_id = running.manage("shell", "--verbosity", "0", "-c", SISTER).strip().rpartition("\n")[2]
-    there = Stage(sister_id, here.bot_id, here.service_token)
-    for number in range(5):
+    with in_product(running) as python:
+        here = set_the_stage(running, python)
+        there = Stage(python(SISTER).strip(), here.bot_id, here.service_token)
         visitors = [Visitor(running.urls[0], here).sign_in(), Visitor(running.urls[1], there).sign_in()]
-        barrier = threading.Barrier(2)
-        pages: list[str] = ["", ""]
+        for number in range(5):
+            barrier = threading.Barrier(2)
+            pages: list[str] = ["", ""]
 
-        def walk(position: int, visitors=visitors, barrier=barrier, pages=pages, number=number) -> None:  # type: ignore[no-untyped-def]
-            visitor = visitors[position]
-            visitor.get(visitor.credentials_url("add/"))
-            barrier.wait()
-            answer = visitor.post(visitor.credentials_url("add/"), {**BASICS, "name": f"Shoppers {number}"})
-            while answer.is_redirect or answer.status_code == 303:
-                answer = visitor.get(visitor.step(answer))
-            pages[position] = answer.text
+            def walk(position: int, barrier=barrier, pages=pages, number=number) -> None:  # type: ignore[no-untyped-def]
+                visitor = visitors[position]
+                visitor.get(visitor.credentials_url("add/"))
+                barrier.wait()
+                answer = visitor.post(visitor.credentials_url("add/"), {**BASICS, "name": f"Shoppers {number}"})
+                while answer.is_redirect or answer.status_code == 303:
+                    answer = visitor.get(visitor.step(answer))
+                pages[position] = answer.text
 
-        threads = [threading.Thread(target=walk, args=(position,)) for position in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        won = [f"Shoppers {number}” was saved" in page for page in pages]
-        lost = ["this one has it already" in page and "Error:" in page for page in pages]
-        assert sorted(won) == [False, True], pages
-        assert lost == [not each for each in won]
-        assert running.manage("shell", "--verbosity", "0", "-c", COUNT).strip().endswith("1")
-        running.manage(
-            "shell",
-            "--verbosity",
-            "0",
-            "-c",
-            "from credentials.models import Credential; Credential.objects.all().delete()",
-        )
+            threads = [threading.Thread(target=walk, args=(position,)) for position in range(2)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            won = [f"Shoppers {number}” was saved" in page for page in pages]
+            lost = ["this one has it already" in page and "Error:" in page for page in pages]
+            assert sorted(won) == [False, True], pages
+            assert lost == [not each for each in won]
+            assert python(COUNT).strip() == "1"
+            python(DELETE)

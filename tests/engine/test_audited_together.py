@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.support.inside import command, in_product
 from tests.support.journeys import bot_token, set_the_stage
 from tests.support.product import Product
 
@@ -27,14 +28,14 @@ print(json.dumps([used.count(), row.last_used_at is not None, ServiceToken.objec
 
 def test_every_use_is_told_once_in_a_chain_that_holds(product: Callable[..., Product]) -> None:
     running = product(web=2, workers=0, database="postgres")
-    stage = set_the_stage(running)
-    run = ("shell", "--verbosity", "0", "-c")
-    credential_id = running.manage(*run, FURNISH % stage.organization_id).strip()
+    with in_product(running) as python:
+        stage = set_the_stage(running, python)
+        credential_id = python(FURNISH % stage.organization_id).strip()
 
-    def ask(number: int) -> list[int]:
-        return [bot_token(running.urls[number % 2], stage, credential_id).status_code for _ in range(TURNS)]
+        def ask(number: int) -> list[int]:
+            return [bot_token(running.urls[number % 2], stage, credential_id).status_code for _ in range(TURNS)]
 
-    with ThreadPoolExecutor(BOTS) as bots:
-        assert list(bots.map(ask, range(BOTS))) == [[200] * TURNS] * BOTS
-    assert json.loads(running.manage(*run, ASK % credential_id)) == [BOTS * TURNS, True, True]
-    assert all(row["ok"] for row in json.loads(running.manage("verify_audit", "--json")))
+        with ThreadPoolExecutor(BOTS) as bots:
+            assert list(bots.map(ask, range(BOTS))) == [[200] * TURNS] * BOTS
+        assert json.loads(python(ASK % credential_id)) == [BOTS * TURNS, True, True]
+        assert all(row["ok"] for row in json.loads(python(command("verify_audit", "--json"))))

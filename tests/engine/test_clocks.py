@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.inside import Inside
+from tests.support.inside import Inside, command, in_product
 from tests.support.journeys import Visitor, set_the_stage
-from tests.support.product import Factory, Product
+from tests.support.product import Factory
 from tests.support.sandbox_server import Sandbox
 
 pytestmark = [pytest.mark.postgres]
@@ -40,7 +40,7 @@ FAST, SLOW = 300, -300
 class Scene:
     """A credential in a product without workers."""
 
-    product: Product
+    python: Callable[[str], str]
     inside: Inside
     credential_id: str
     refreshes: Callable[[], int]
@@ -48,7 +48,7 @@ class Scene:
     def on_a_machine_that_is(self, seconds: int, expression: str) -> str:
         """What `expression` gives where the clock is `seconds` ahead."""
         script = _ON_A_WRONG_MACHINE.format(credential_id=self.credential_id, seconds=seconds, expression=expression)
-        return self.product.manage("shell", "--verbosity", "0", "-c", script).strip()
+        return self.python(script).strip()
 
     def store(self, **seconds_from_now: float | None) -> None:
         """Set moments of the token, in seconds from now."""
@@ -68,14 +68,15 @@ def scene(product_factory: Factory, sandbox: Sandbox) -> Iterator[Scene]:
     product = product_factory(
         web=1, workers=0, database="postgres", env={"OUTBOUND_ALLOW": sandbox.host_and_port, "REDIS_URL": ""}
     )
-    stage = set_the_stage(product)
-    alice = Visitor(product.url, stage).sign_in()
-    added = alice.add(sandbox)
-    alice.come_back(sandbox.consent(added.go_to))
-    product.manage("sweep", "--json")
-    product.stop()
-    client_id = added.application.client_id
-    yield Scene(product, Inside(product), added.credential_id, lambda: sandbox.stats(client_id).refreshes)
+    with in_product(product) as python:
+        stage = set_the_stage(product, python)
+        alice = Visitor(product.url, stage).sign_in()
+        added = alice.add(sandbox)
+        alice.come_back(sandbox.consent(added.go_to))
+        python(command("sweep", "--json"))
+        product.stop()
+        client_id = added.application.client_id
+        yield Scene(python, Inside(product), added.credential_id, lambda: sandbox.stats(client_id).refreshes)
     product_factory.retire(product)
 
 

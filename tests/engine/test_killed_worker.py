@@ -4,18 +4,18 @@ All the deaths come first and the sweeps after them, so that the tests do not wa
 """
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.dying_worker import POINTS
-from tests.support.inside import Inside, wake
+from tests.support.dying_worker import POINTS, PREPARE, RUN
+from tests.support.errands import Errands
+from tests.support.inside import Inside, command, in_product, wake
 from tests.support.journeys import Added, Stage, Visitor, bot_token, set_the_stage
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import wait_until
 from tests.support.product import Factory, Product
 from tests.support.sandbox_server import Sandbox
 
@@ -28,25 +28,26 @@ NEEDS_A_PERSON = ("needs_authorization", "invalid_grant")
 class Scene:
     """A product without workers, and a person in it."""
 
-    def __init__(self, product: Product, sandbox: Sandbox) -> None:
+    def __init__(self, product: Product, sandbox: Sandbox, python: Callable[[str], str]) -> None:
         self.product = product
         self.sandbox = sandbox
-        self.stage: Stage = set_the_stage(product)
+        self.python = python
+        self.log = product.folder / "log" / "dying.log"
+        self.workers = Errands(product.env, PREPARE, RUN, log=self.log)
+        self.stage: Stage = set_the_stage(product, python)
         self.alice = Visitor(product.url, self.stage).sign_in()
         self.inside = Inside(product)
 
+    def close(self) -> None:
+        self.workers.close()
+
     def worker_dies(self, point: str) -> None:
         """A worker takes what waits in the queue and meets its end at `point` of it."""
-        command = [sys.executable, "-m", "tests.support.dying_worker", "--at", point, "worker", "--pool", "threads"]
-        command += ["--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-        env = self.product.env
-        died = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-        with (self.product.folder / "log" / "dying.log").open("a") as log:
-            log.write(died.stdout + died.stderr)
-        assert died.returncode == -signal.SIGKILL, died.stdout + died.stderr
+        exit_code = int(self.workers.run(point))
+        assert exit_code == -signal.SIGKILL, self.log.read_text()[-4000:]
 
     def sweep(self) -> None:
-        self.product.manage("sweep", "--json")
+        self.python(command("sweep", "--json"))
 
     def calls(self, added: Added) -> dict[str, int]:
         """What reached the token endpoint, per grant type."""
@@ -67,6 +68,12 @@ class Scene:
         """Whether a bot is handed a token of a grant that is alive."""
         answer = bot_token(self.product.url, self.stage, added.credential_id)
         return answer.status_code == 200 and self.sandbox.stats(added.application.client_id).live_grants == 1
+
+
+@contextmanager
+def scene_in(product: Product, sandbox: Sandbox) -> Iterator[Scene]:
+    with in_product(product) as python, closing(Scene(product, sandbox, python)) as scene:
+        yield scene
 
 
 @dataclass
@@ -97,35 +104,35 @@ def death(scene: Scene, added: Added) -> Death:
 def aftermath(product_factory: Factory, sandbox: Sandbox) -> Iterator[Aftermath]:
     """Every death of this module, then three sweeps, each after the leases that were left have ended."""
     product = product_factory(web=1, workers=0, env={"OUTBOUND_ALLOW": sandbox.host_and_port})
-    scene = Scene(product, sandbox)
-    authorized = [scene.with_a_code() for _ in (*REFRESHES, "one after another")]
-    scene.sweep()
-    for added in authorized:
-        scene.token_ends(added)
-
-    refreshes = {}
-    for point, added in zip(REFRESHES, authorized, strict=False):
-        wake(product, "refresh_token", added.credential_id)
-        scene.worker_dies(point)
-        refreshes[point] = death(scene, added)
-        scene.inside.end_leases()  # the dead hold their places at the provider until then
-    for _ in range(2):
-        wake(product, "refresh_token", authorized[-1].credential_id)
-        scene.worker_dies("before the answer is stored")
-        one_after_another = death(scene, authorized[-1])
-        scene.inside.end_leases()
-    exchanges = {}
-    for point in EXCHANGES:
-        added = scene.with_a_code()
-        scene.worker_dies(point)
-        exchanges[point] = death(scene, added)
-
-    for _ in range(3):
-        scene.inside.end_leases()
+    with scene_in(product, sandbox) as scene:
+        authorized = [scene.with_a_code() for _ in (*REFRESHES, "one after another")]
         scene.sweep()
-    for each in (*refreshes.values(), *exchanges.values(), one_after_another):
-        each.calls_at_last = scene.calls(each.added)
-    yield Aftermath(scene, refreshes, exchanges, one_after_another)
+        for added in authorized:
+            scene.token_ends(added)
+
+        refreshes = {}
+        for point, added in zip(REFRESHES, authorized, strict=False):
+            wake(product, "refresh_token", added.credential_id)
+            scene.worker_dies(point)
+            refreshes[point] = death(scene, added)
+            scene.inside.end_leases()  # the dead hold their places at the provider until then
+        for _ in range(2):
+            wake(product, "refresh_token", authorized[-1].credential_id)
+            scene.worker_dies("before the answer is stored")
+            one_after_another = death(scene, authorized[-1])
+            scene.inside.end_leases()
+        exchanges = {}
+        for point in EXCHANGES:
+            added = scene.with_a_code()
+            scene.worker_dies(point)
+            exchanges[point] = death(scene, added)
+
+        for _ in range(3):
+            scene.inside.end_leases()
+            scene.sweep()
+        for each in (*refreshes.values(), *exchanges.values(), one_after_another):
+            each.calls_at_last = scene.calls(each.added)
+        yield Aftermath(scene, refreshes, exchanges, one_after_another)
     product_factory.retire(product)
 
 
@@ -213,21 +220,22 @@ def test_promise_16_with_the_real_lease_and_the_real_sweep_it_is_recovered_withi
     product: Callable[..., Product], sandbox: Sandbox, redis_url: str
 ) -> None:
     allowed = {"OUTBOUND_ALLOW": sandbox.host_and_port}
-    scene = Scene(product(web=1, workers=0, database="postgres", redis_url=redis_url, env=allowed), sandbox)
-    added = scene.with_a_code()
-    scene.sweep()
-    scene.token_ends(added)
-    wake(scene.product, "refresh_token", added.credential_id)
-    scene.worker_dies("after the answer was stored")
-    died = time.monotonic()
-    scene.product.add_worker(1)
-    scene.product.add_beat()
-    wait_until(
-        lambda: scene.inside.generation(added.credential_id) == 2,
-        seconds=120 - (time.monotonic() - died),
-        what="the recovery",
-    )
-    # Not before the lease had ended: until then the worker might have been slow and not dead.
-    assert time.monotonic() - died > 40
-    assert scene.calls(added)["refresh_token"] == 1
-    assert scene.works(added)
+    running = product(web=1, workers=0, database="postgres", redis_url=redis_url, env=allowed)
+    with scene_in(running, sandbox) as scene:
+        added = scene.with_a_code()
+        scene.sweep()
+        scene.token_ends(added)
+        wake(scene.product, "refresh_token", added.credential_id)
+        scene.worker_dies("after the answer was stored")
+        died = time.monotonic()
+        scene.product.add_worker(1)
+        scene.product.add_beat()
+        wait_until(
+            lambda: scene.inside.generation(added.credential_id) == 2,
+            seconds=120 - (time.monotonic() - died),
+            what="the recovery",
+        )
+        # Not before the lease had ended: until then the worker might have been slow and not dead.
+        assert time.monotonic() - died > 40
+        assert scene.calls(added)["refresh_token"] == 1
+        assert scene.works(added)

@@ -66,9 +66,13 @@ FAILURES: Mapping[str, Reply] = {
 
 @dataclass
 class Haunted:
-    """What was done and what can be searched. `errors` are the API's refusals, by what was asked."""
+    """What was done and what can be searched. `errors` are the API's refusals, by what was asked.
+
+    `python` runs Python in the product and returns what it printed.
+    """
 
     product: Product
+    python: Callable[[str], str]
     stage: Stage
     resource: LyingServer
     cage: Cage
@@ -76,9 +80,13 @@ class Haunted:
     errors: dict[str, str] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
     queued: dict[str, bytes] = field(default_factory=dict)
+    _visitors: dict[str, Visitor] = field(default_factory=dict)
 
     def visitor(self, username: str = "alice") -> Visitor:
-        return Visitor(self.product.url, self.stage, username).sign_in()
+        """A person, who signs in once for everything: to verify a password is slow on purpose."""
+        if username not in self._visitors:
+            self._visitors[username] = Visitor(self.product.url, self.stage, username).sign_in()
+        return self._visitors[username]
 
     def reply(self, reply: Reply) -> None:
         """What the token endpoint says from now on."""
@@ -138,10 +146,15 @@ class Haunted:
         return added, self.settle(visitor, progress)
 
 
-def haunt(product: Product, resource: LyingServer) -> Haunted:
-    """Do everything once, well and badly."""
-    haunted = Haunted(product, set_the_stage(product), resource, Cage())
+def enter(product: Product, python: Callable[[str], str], resource: LyingServer) -> Haunted:
+    """A product with people in it, in which nothing was done yet."""
+    haunted = Haunted(product, python, set_the_stage(product, python), resource, Cage())
     haunted.cage.keep("service token", haunted.stage.service_token)
+    return haunted
+
+
+def haunt(haunted: Haunted) -> None:
+    """Do everything once, well and badly."""
     bob = haunted.visitor("bob")
     succeed(haunted, bob)
     fail_at_the_exchange(haunted, bob)
@@ -152,7 +165,6 @@ def haunt(product: Product, resource: LyingServer) -> Haunted:
     echo_at_the_integration(haunted, bob)
     wait_in_the_queue(haunted, bob)
     sign_messages(haunted)
-    return haunted
 
 
 def succeed(haunted: Haunted, bob: Visitor) -> None:
@@ -272,7 +284,7 @@ def echo_at_the_integration(haunted: Haunted, bob: Visitor) -> None:
         f"print(I.objects.create(bot_id='{haunted.stage.bot_id}', organization_id='{haunted.stage.organization_id}',"
     )
     code += f" name='Mirror', url='{haunted.resource.url('/mirror')}', credential_id='{added.credential_id}').pk)"
-    integration = haunted.product.manage("shell", "--verbosity", "0", "-c", code).strip()
+    integration = haunted.python(code).strip()
     page = f"/organizations/{haunted.stage.organization_id}/integrations/{integration}/"
     dana = haunted.visitor("dana")
     answer = dana.post(f"{page}test/", page=page)

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.security.crawler import crawl, page_and_not_search
-from tests.security.haunting import FAILURES, Haunted, haunt
+from tests.security.haunting import FAILURES, Haunted, enter, haunt
 from tests.security.haunting_consumers import haunt_consumers
 from tests.security.haunting_other_types import haunt_other_types
 from tests.security.messages import queue_of, task_arguments
 from tests.support.databases import redis_keys
+from tests.support.inside import command, in_product
 from tests.support.lying_server import LyingServer
 from tests.support.people import PASSWORD
 from tests.support.processes import ROOT
@@ -54,10 +55,12 @@ def haunted(request: pytest.FixtureRequest, product_factory: Factory) -> Iterato
     else:
         product = product_factory(env=env)
     try:
-        haunted = haunt(product, resource)
-        haunt_other_types(haunted, haunted.visitor("alice"))
-        haunt_consumers(haunted)
-        yield haunted
+        with in_product(product) as python:
+            haunted = enter(product, python, resource)
+            haunt(haunted)
+            haunt_other_types(haunted, haunted.visitor("alice"))
+            haunt_consumers(haunted)
+            yield haunted
     finally:
         resource.stop()
         product_factory.retire(product)
@@ -158,7 +161,7 @@ def test_promise_22_no_secret_is_in_redis(haunted: Haunted) -> None:
 
 
 def test_promise_22_no_secret_is_in_a_session(haunted: Haunted) -> None:
-    sessions = haunted.product.manage("shell", "--verbosity", "0", "-c", _SESSIONS)
+    sessions = haunted.python(_SESSIONS)
     assert "_auth_user_id" in sessions
     assert haunted.cage.sightings({"sessions": sessions}) == []
 
@@ -193,13 +196,13 @@ def test_promise_22_no_secret_is_in_a_file_of_the_repository(haunted: Haunted) -
 
 
 def test_promise_25_dumpdata_shows_no_secret(haunted: Haunted) -> None:
-    dumped = haunted.product.manage("dumpdata")
+    dumped = haunted.python(command("dumpdata"))
     assert "By code" in dumped
     assert haunted.cage.sightings({"dumpdata": dumped}) == []
 
 
 def test_promise_25_no_page_of_the_django_admin_shows_a_secret_or_an_envelope(haunted: Haunted) -> None:
-    haunted.product.manage("shell", "--verbosity", "0", "-c", _SUPERUSER)
+    haunted.python(_SUPERUSER)
     root = haunted.visitor("root")
     assert root.stage.password == PASSWORD
     enrol(root)

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.security.haunting import AWKWARD, Haunted
-from tests.support.canary import Cage
-from tests.support.journeys import Visitor, bot_token, set_the_stage
+from tests.security.haunting import AWKWARD, Haunted, enter
+from tests.support.inside import in_product
+from tests.support.journeys import Visitor, bot_token
 from tests.support.lying_server import LyingServer
 from tests.support.processes import wait_until
 from tests.support.product import Factory
@@ -25,9 +25,8 @@ def broken(product_factory: Factory) -> Iterator[Haunted]:
     resource = LyingServer()
     product = product_factory(env={"OUTBOUND_ALLOW": resource.allow_entry})
     try:
-        haunted = Haunted(product, set_the_stage(product), resource, Cage())
-        haunted.cage.keep("service token", haunted.stage.service_token)
-        yield haunted
+        with in_product(product) as python:
+            yield enter(product, python, resource)
     finally:
         resource.stop()
         product_factory.retire(product)

@@ -1,10 +1,12 @@
 """A Celery worker that kills itself (SIGKILL) at a chosen point of a token request.
 
-`python -m tests.support.dying_worker --at POINT`, then Celery's options. The points are calls of functions by
-their names; the product knows nothing of it.
+    workers = Errands(product.env, PREPARE, RUN)
+    workers.run("before the swap")            # the exit code that a worker came to
+
+Each is a process of its own, forked from one that has loaded the product, since loading takes longer than dying. The
+points are calls of functions by their names; the product knows nothing of it.
 """
 
-import argparse
 import functools
 import importlib
 import os
@@ -24,6 +26,45 @@ POINTS = {
     "in the transaction of the swap": ("credentials.services.swapping", "close_all", True),
     "after the swap": ("credentials.services.journal", "apply", True),
 }
+PREPARE, RUN = "from tests.support import dying_worker; dying_worker.load()", "print(dying_worker.die(errand))"
+_OPTIONS = ["worker", "--pool", "threads", "--concurrency", "2"]
+_OPTIONS += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+SECONDS = 60
+
+
+def load() -> None:
+    from botaccounts.celery import app
+
+    app.set_current()
+    import django
+
+    django.setup()
+    app.loader.import_default_modules()
+
+
+def die(point: str) -> int:
+    """Let a worker take what waits in the queue, and return the exit code that it came to."""
+    worker = os.fork()
+    if worker == 0:
+        try:
+            _work(point)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(worker, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _work(point: str) -> None:
+    from botaccounts.celery import app
+
+    signal.alarm(SECONDS)  # a worker that survives its point ends all the same, but by another signal
+    os.dup2(sys.__stderr__.fileno(), sys.__stdout__.fileno())  # type: ignore[union-attr] # errands are answered there
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # type: ignore[assignment]
+    module_name, name, runs = POINTS[point]
+    *owners, name = name.split(".")
+    owner: Any = functools.reduce(getattr, owners, importlib.import_module(module_name))
+    setattr(owner, name, deadly(getattr(owner, name), runs=runs))
+    app.worker_main(_OPTIONS)
 
 
 def deadly(function: Callable[..., Any], *, runs: bool) -> Callable[..., Any]:
@@ -36,24 +77,3 @@ def deadly(function: Callable[..., Any], *, runs: bool) -> Callable[..., Any]:
         os.kill(os.getpid(), signal.SIGKILL)
 
     return ends
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--at", required=True, choices=POINTS)
-    options, celery_options = parser.parse_known_args()
-    from botaccounts.celery import app
-
-    app.set_current()
-    import django
-
-    django.setup()
-    module_name, name, runs = POINTS[options.at]
-    *owners, name = name.split(".")
-    owner: Any = functools.reduce(getattr, owners, importlib.import_module(module_name))
-    setattr(owner, name, deadly(getattr(owner, name), runs=runs))
-    app.worker_main(celery_options)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

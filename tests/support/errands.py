@@ -1,6 +1,6 @@
 """A process that has loaded Django once and runs one errand after another, since starting one anew takes seconds.
 
-    errands = Errands(product.env, "import django; django.setup()", "exec(errand, {})")
+    errands = Errands(env, "import django; django.setup()", "exec(errand, {})")
     errands.run("print(1)")
 
 What an errand prints is its answer. The process ends where its input does: with ours, or by `close`. The next errand
@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from tests.support.processes import ROOT
@@ -34,10 +36,14 @@ for line in sys.stdin:
 
 
 class Errands:
-    """`prepare` is Python that runs once, `run` Python that does one `errand` (JSON) and raises where it fails."""
+    """`prepare` is Python that runs once, `run` Python that does one `errand` (JSON) and raises where it fails.
 
-    def __init__(self, env: Mapping[str, str], prepare: str, run: str) -> None:
+    What it logs goes to the end of `log`, where that is named.
+    """
+
+    def __init__(self, env: Mapping[str, str], prepare: str, run: str, *, log: Path | None = None) -> None:
         self._env = dict(env)
+        self._log = log
         self._code = _LOOP.format(prepare=prepare, run=run)
         self._process: subprocess.Popen[str] | None = None
         self._one_at_a_time = threading.Lock()
@@ -69,12 +75,14 @@ class Errands:
     def _running(self) -> "subprocess.Popen[str]":
         if self._process is None or self._process.poll() is not None:
             self.close()
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", self._code],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=self._env,
-                cwd=ROOT,
-                text=True,
-            )
+            with self._log.open("ab") if self._log else nullcontext() as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", self._code],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=self._env,
+                    cwd=ROOT,
+                    text=True,
+                )
         return self._process

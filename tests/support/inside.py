@@ -1,11 +1,11 @@
-"""A look and a hand inside a running product: its database by SQL, its queue by messages.
+"""A look and a hand inside a running product: its database by SQL, its queue by messages, its code by Python.
 
 A test moves the stored moments into the past instead of waiting for them, and never changes anything else.
 """
 
 import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from celery import Celery
 
+from tests.support.errands import Errands
 from tests.support.product import Product
 
 MINUTE = timedelta(minutes=1)
@@ -128,3 +129,20 @@ def wake(product: Product, task: str, *ids: str, times: int = 1) -> None:
     for _ in range(times):
         queue.send_task(f"credentials.tasks.{task}", args=list(ids), ignore_result=True)
     queue.close()
+
+
+@contextmanager
+def in_product(product: Product) -> Iterator[Callable[[str], str]]:
+    """A function that runs Python in a product and returns what it printed; for `manage.py NAME` see `command`."""
+    errands = Errands(
+        product.env, "import django; django.setup()", "exec(errand, {})", log=product.folder / "log" / "errands.log"
+    )
+    try:
+        yield errands.run
+    finally:
+        errands.close()
+
+
+def command(*arguments: str) -> str:
+    """Python that does what `manage.py NAME …` does."""
+    return f"from django.core.management import call_command; call_command(*{arguments!r})"

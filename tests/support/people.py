@@ -5,10 +5,11 @@ Charlie is the administrator of another organization of another account.
 """
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.contrib.auth.models import User
 
 from organizations import services
@@ -19,9 +20,17 @@ from tests.support.canary import PASSWORD
 __all__ = ["PASSWORD"]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def passwords_at_a_thousandth() -> Iterator[None]:
+    """A password is hashed in 0.4 s of processor time on purpose; in this process the tests pay less for the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", PBKDF2PasswordHasher.iterations // 1000)
+        yield
+
+
 @functools.cache
 def _hashed() -> str:
-    return make_password(PASSWORD)  # slow on purpose, so once for all
+    return make_password(PASSWORD)
 
 
 def person(username: str) -> User:

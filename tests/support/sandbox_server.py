@@ -4,8 +4,10 @@ import html
 import json
 import re
 import secrets
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +24,8 @@ from tests.support.processes import Server, answers, free_port
 
 _SERVE = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--workers", "1"]
 _SERVE += ["--blocking-threads", "8", "--no-ws", "--log-level", "error"]
+# What the first sandbox was prepared with: the content of its files.
+_PREPARED: dict[str, bytes] = {}
 Grant = Literal["authorization-code", "client-credentials"]
 
 
@@ -48,7 +52,9 @@ class Sandbox:
         self.token_url = f"{self.url}/o/token/"
         self.revocation_url = f"{self.url}/o/revoke_token/"
         self.access_token_seconds = access_token_seconds
+        self._session: requests.Session | None = None
         self.database = folder / "sandbox.sqlite3"
+        self._key = self.database.with_suffix(".pem")
         self.env = scratch_environment(
             SANDBOX_SECRET_KEY="a secret key for the sandbox of one test run, of no use elsewhere",
             SANDBOX_DATABASE=str(self.database),
@@ -67,9 +73,19 @@ class Sandbox:
 
     def start(self) -> "Sandbox":
         if not self.database.exists():
-            self.command("prepare")
+            self._prepare()
         self.server.start()
         return self
+
+    def _prepare(self) -> None:
+        """Migrate and make the people and the key once; every further sandbox of this process begins with a copy."""
+        if not _PREPARED:
+            self.command("prepare")
+            with closing(sqlite3.connect(self.database)) as database:
+                _PREPARED.update(database=database.serialize(), key=self._key.read_bytes())
+            return
+        self._key.write_bytes(_PREPARED["key"])
+        self.database.write_bytes(_PREPARED["database"])
 
     def stop(self) -> None:
         """Provider down; `start()` brings it back on the same port with the same grants."""
@@ -126,9 +142,15 @@ class Sandbox:
         assert answer.status_code == 302, answer.text
         return session
 
+    def _sample_person(self) -> requests.Session:
+        """Who signs in once for all consents: to verify a password is slow on purpose."""
+        if self._session is None:
+            self._session = self.sign_in()
+        return self._session
+
     def consent(self, authorization_url: str, *, allow: bool = True, session: requests.Session | None = None) -> str:
         """Open an authorization URL as the sample person, press Authorize (or Cancel), return where they are sent."""
-        session = session or self.sign_in()
+        session = session or self._sample_person()
         page = session.get(authorization_url, timeout=10, allow_redirects=False)
         if page.is_redirect:
             return page.headers["Location"]
