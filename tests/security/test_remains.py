@@ -10,12 +10,9 @@ import pytest
 import redis
 
 from organizations import service_tokens
-from organizations.models import Organization
 from tests.sandbox.test_authorization_server import application, authorization_url, exchange, query_of
-from tests.support.afterwards import left_by
 from tests.support.canary import MARK, PASSWORD
 from tests.support.databases import Postgres
-from tests.support.people import Cast
 from tests.support.product import Factory, Product
 from tests.support.remains import remains, sightings
 from tests.support.sandbox_server import Application, Sandbox
@@ -94,16 +91,3 @@ def test_whatever_the_sandbox_issues_holds_the_mark(sandbox: Sandbox, applicatio
     for issued in (application.client_secret, code, token["access_token"], token["refresh_token"]):
         assert sightings({"here": issued.encode()}) == ["here: a marked secret"]
     assert sightings({"here": application.client_id.encode()}) == []
-
-
-@pytest.mark.django_db
-@pytest.mark.shows_secrets("it writes one to see it found")
-def test_promise_22_a_secret_in_the_database_of_the_tests_is_seen_before_the_rollback(
-    cast: Cast, request: pytest.FixtureRequest
-) -> None:
-    left_by(request.node)
-    assert sightings(left_by(request.node)) == []
-    Organization.objects.filter(pk=cast.organization.pk).update(name=SECRET)
-    assert sightings(left_by(request.node)) == ["the database: a marked secret"]
-    Organization.objects.filter(pk=cast.organization.pk).update(name="Support bots")
-    left_by(request.node)
