@@ -54,6 +54,13 @@ def test_a_product_that_kept_its_secrets_is_let_go(tmp_path: Path) -> None:
     Factory(tmp_path, no_postgres).retire(stopped(tmp_path))
 
 
+def test_a_checkout_whose_folder_is_called_like_the_mark_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.support.remains._HERE", f"/home/bob/{MARK}".encode())
+    line = f'File "/home/bob/{MARK}/credentials/api/views.py", line 7'
+    assert sightings({"here": line.encode()}) == []
+    assert sightings({"here": f"{line}: {SECRET}".encode()}) == ["here: a marked secret"]
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

@@ -16,10 +16,12 @@ import redis
 from organizations import service_tokens
 from tests.support.canary import MARK, PASSWORD, Canary, any_of, unfold
 from tests.support.databases import POSTGRES_FOLDERS, redis_keys
-from tests.support.processes import find_program
+from tests.support.processes import ROOT, find_program
 
 # Twice: a session is compressed and then encoded. `test_canary.py` unfolds its own products further.
 DEPTH = 2
+# Tracebacks name it, and a checkout may be called anything, the mark too.
+_HERE = str(ROOT).encode()
 _KNOWN = {
     pattern: name
     for name, core in (("a marked secret", MARK), ("a person's password", PASSWORD))
@@ -43,6 +45,7 @@ def sightings(places: Mapping[str, bytes], depth: int = DEPTH, also: Mapping[byt
     """
     seen = set()
     for place, content in places.items():
+        content = content.replace(_HERE, b"")
         layers = b"\0".join(unfold(content, depth))  # thousands of short ones: together they are searched in no time
         found = {_KNOWN[each] for each in _WANTED.findall(layers)}
         found |= {name for name, form in _FORMS.items() if form.search(layers)}
