@@ -45,7 +45,12 @@ django.setup()
 # A worker process of pytest-xdist inherits the environment, and must not load Django before it has set its own.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
-pytest_plugins = ["tests.support.servers", "tests.support.people", "tests.support.journeys"]
+pytest_plugins = [
+    "tests.support.afterwards",
+    "tests.support.servers",
+    "tests.support.people",
+    "tests.support.journeys",
+]
 
 # Files that wait for real servers go first, so that no process is left alone with one of them at the end.
 _LONG_FIRST = (

@@ -52,7 +52,7 @@ def due(cast: Cast, lying_server: LyingServer, settings: Any) -> Callable[..., C
 def test_refresh_due_renews_what_is_due_and_nothing_else(
     cast: Cast, due: Callable[..., Credential], lying_server: LyingServer
 ) -> None:
-    lying_server.answers(token_answer("at-2"))
+    lying_server.answers(token_answer("canary-at-2"))
     first, second = due("First"), due("Second")
     later = make_credential(cast.organization, "Later", token_url=lying_server.url("/token"))
     give_token(later)
@@ -72,7 +72,7 @@ def test_refresh_due_says_by_its_exit_code_that_something_failed(
 ) -> None:
     lying_server.on("/down", error_answer("server_error", status=503))
     lying_server.on("/gone", error_answer("invalid_grant"))
-    lying_server.on("/token", token_answer("at-2"))
+    lying_server.on("/token", token_answer("canary-at-2"))
     due("Down", "/down"), due("Gone", "/gone"), due("Well")
     printed, code = run("refresh_due")
     assert code == 1
@@ -85,7 +85,7 @@ def test_refresh_due_goes_on_past_one_batch(
     due: Callable[..., Credential], lying_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "BATCH", 2)
-    lying_server.answers(token_answer("at-2"))
+    lying_server.answers(token_answer("canary-at-2"))
     for number in range(5):
         due(f"Credential {number}")
     assert json.loads(run("refresh_due", "--json")[0])["renewed"] == 5
@@ -94,7 +94,7 @@ def test_refresh_due_goes_on_past_one_batch(
 def test_sweep_does_what_the_beat_would_have_woken_workers_for(
     cast: Cast, due: Callable[..., Credential], lying_server: LyingServer
 ) -> None:
-    lying_server.answers(token_answer("at-2"))
+    lying_server.answers(token_answer("canary-at-2"))
     due("Due")
     make_credential(cast.organization, "Ended", expires_at=timezone.now() + AGO)
     Draft.objects.create(organization=cast.organization, owner=cast.bob, expires_at=timezone.now() + AGO)

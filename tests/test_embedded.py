@@ -1,104 +1,25 @@
 """`make run`: from nothing to a product that answers, again with the same data, and gone without a trace."""
 
-import json
 import os
 import shutil
 import signal
 import socket
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from botaccounts.embedded.dotenv import add_missing_secrets
 from botaccounts.embedded.place import choose_place, defaults
 from botaccounts.embedded.ready import boxed
 from credentials.crypto import keyring
-from tests.support.environment import scratch_environment
-from tests.support.processes import ROOT, Server, answers, find_program, free_port, wait_until
-
-COMMAND = [sys.executable, "-m", "botaccounts.embedded"]
-
-
-class Checkout:
-    """A copy of the tracked files, as a fresh clone has them, with the packages of this environment."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.runs = 0
-        self.first_demo: dict[str, Any] = {}
-
-    def environment(self, **values: str) -> dict[str, str]:
-        return scratch_environment(**{"PORT": str(self.port), **values})
-
-    def server(self, command: list[str] | None = None, **env: str) -> Server:
-        """`make run`, not yet started; ready when its box is printed."""
-        self.runs += 1
-        return Server(
-            "make run",
-            command or COMMAND,
-            log=self.folder.with_name(f"run-{self.runs}.log"),
-            env=self.environment(**env),
-            cwd=self.folder,
-            is_ready=lambda server: "Bot Accounts is ready" in server.text(),
-            seconds=120,
-        )
-
-    def by_make(self, **env: str) -> Server:
-        """The recipe of `make run` without the installation: the packages of this environment are there already."""
-        recipe = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "botaccounts.embedded" in line)
-        makefile = self.folder.with_name("run.mk")
-        makefile.write_text(f"run:\n{recipe.replace('$(BIN)/python', sys.executable)}\n")
-        return self.server([find_program("make"), "-f", str(makefile), "run"], **env)
-
-    def try_to_start(self, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run it where it should give up by itself."""
-        return subprocess.run(
-            COMMAND,
-            env=self.environment(**env),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def demo(self) -> dict[str, Any]:
-        """What `manage.py demo --json` prints in another terminal, without any variable set."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", "demo", "--json"],
-            env=scratch_environment(),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        return dict(json.loads(done.stdout))
-
-    def end(self, server: Server, number: signal.Signals) -> None:
-        """Send a signal to this process alone, and wait until all the others have ended with it."""
-        os.kill(server.pid, number)
-        wait_until(lambda: not self.processes(), seconds=30, what="every process ending")
-
-    def processes(self) -> list[int]:
-        """Ids of all processes that work in this folder."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    if (entry / "cwd").readlink().is_relative_to(self.folder):
-                        found.append(int(entry.name))
-                except OSError:
-                    continue  # it ended meanwhile, or is not ours to see
-        return found
+from tests.support.canary import MARK
+from tests.support.checkout import Checkout
+from tests.support.journeys import Stage, Visitor
+from tests.support.processes import ROOT, answers, free_port
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +35,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     yield checkout
     for pid in checkout.processes():
         os.kill(pid, signal.SIGKILL)
+    seen = checkout.secrets_left()
+    assert seen == [], f"secrets were left behind: {seen}"
 
 
 @pytest.fixture(scope="module")
@@ -157,9 +80,12 @@ def test_a_second_start_keeps_keys_people_and_data_and_is_the_only_one(checkout:
     env_before = (checkout.folder / ".env").read_text()
     server = checkout.by_make(HOST="localhost").start()
 
-    assert checkout.demo()["organization_id"] == checkout.first_demo["organization_id"]
-    alice = checkout.first_demo["users"][0]
-    assert sign_in(checkout.url, alice["username"], alice["password"]) == 302
+    demo = checkout.demo()
+    assert demo["organization_id"] == checkout.first_demo["organization_id"]
+    alice = signed_in(demo, checkout.first_demo["users"][0])
+    # A secret to keep: what is left of all runs is searched for it in the end.
+    step = alice.step(alice.post(alice.credentials_url("add/"), {"name": "Orders", "kind": "basic_authentication"}))
+    alice.step(alice.post(step, {"user_name": "bot", "user_password": f"{MARK}-of-a-resource"}))
     refused = checkout.try_to_start(PORT=str(free_port()))
     assert refused.returncode == 1
     assert "running already" in refused.stderr
@@ -168,13 +94,10 @@ def test_a_second_start_keeps_keys_people_and_data_and_is_the_only_one(checkout:
     assert (checkout.folder / ".env").read_text() == env_before
 
 
-def sign_in(url: str, username: str, password: str) -> int:
-    session = requests.Session()
-    page = session.get(f"{url}/accounts/login/", timeout=10)
-    token = page.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
-    form = {"username": username, "password": password, "csrfmiddlewaretoken": token}
-    answer = session.post(page.url, data=form, headers={"Referer": page.url}, timeout=10, allow_redirects=False)
-    return answer.status_code
+def signed_in(demo: dict[str, Any], person: dict[str, str]) -> Visitor:
+    """One of the sample people, by the password that the first start told."""
+    stage = Stage(demo["organization_id"], demo["bot_id"], demo["service_token"], person["password"])
+    return Visitor(demo["url"], stage, person["username"]).sign_in()
 
 
 def test_no_process_is_left_when_it_is_killed(checkout: Checkout, first_run: str) -> None:

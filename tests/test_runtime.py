@@ -24,9 +24,9 @@ BOT = Actor.command("bot")
 
 @pytest.fixture
 def credential(cast: Cast, token_server: LyingServer) -> Credential:
-    """Authorized: access token at-1, refresh token rt-1. The next answer rotates; a second request is a reuse."""
+    """Authorized: tokens canary-at-1 and canary-rt-1. The next answer rotates; a second request is a reuse."""
     made = authorized_credential(cast, token_server)
-    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), error_answer("invalid_grant"))
+    token_server.on("/token", token_answer("canary-at-2", refresh_token="canary-rt-2"), error_answer("invalid_grant"))
     return made
 
 
@@ -38,21 +38,21 @@ def served(credential: Credential, *, patience: float = 5.0) -> str:
 
 @pytest.mark.django_db
 def test_a_token_that_lives_is_served_without_a_call(credential: Credential, token_server: LyingServer) -> None:
-    assert served(credential) == "at-1"
+    assert served(credential) == "canary-at-1"
     assert token_server.requests == []
 
 
 @pytest.mark.django_db
 def test_a_token_that_has_ended_is_renewed_first(credential: Credential, token_server: LyingServer) -> None:
     make_ended(credential)
-    assert served(credential) == "at-2"
+    assert served(credential) == "canary-at-2"
     assert len(token_server.requests) == 1
 
 
 @pytest.mark.django_db
 def test_a_token_about_to_end_counts_as_ended(credential: Credential) -> None:
     change_token(credential, expires_at=database_now() + timedelta(seconds=1))
-    assert served(credential) == "at-2"
+    assert served(credential) == "canary-at-2"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -60,7 +60,7 @@ def test_promise_14_of_many_that_ask_at_once_one_renews_and_all_get_the_new_toke
     credential: Credential, token_server: LyingServer
 ) -> None:
     make_ended(credential)
-    assert at_once([lambda: served(credential, patience=20)] * 16) == ["at-2"] * 16
+    assert at_once([lambda: served(credential, patience=20)] * 16) == ["canary-at-2"] * 16
     assert len(token_server.requests) == 1
 
 
@@ -78,9 +78,9 @@ def test_of_many_that_ask_during_an_outage_one_calls(credential: Credential, tok
 def test_a_provider_of_very_short_lives_is_asked_once_for_each_request(
     credential: Credential, token_server: LyingServer, expires_in: float
 ) -> None:
-    token_server.on("/token", *(token_answer(f"at-{number}", expires_in=expires_in) for number in range(2, 9)))
+    token_server.on("/token", *(token_answer(f"canary-at-{number}", expires_in=expires_in) for number in range(2, 9)))
     make_ended(credential)
-    assert served(credential) == "at-2"
+    assert served(credential) == "canary-at-2"
     assert len(token_server.requests) == 1
 
 
@@ -93,7 +93,7 @@ def test_a_token_that_lives_is_served_though_its_early_renewal_failed(
     make_due(credential)
     refreshing.refresh(credential.pk, actor=BOT)
     assert token_of(credential).failures == 1
-    assert served(credential) == "at-1"
+    assert served(credential) == "canary-at-1"
     assert len(token_server.requests) == 1
 
 
@@ -151,9 +151,11 @@ def test_patience_has_an_end(credential: Credential, token_server: LyingServer) 
 @pytest.mark.django_db
 def test_a_bot_finishes_what_a_dead_worker_left(credential: Credential, token_server: LyingServer) -> None:
     make_ended(credential)
-    leave_attempt(credential, answer={"access_token": "at-stored", "refresh_token": "rt-stored", "expires_in": 60})
+    leave_attempt(
+        credential, answer={"access_token": "canary-at-stored", "refresh_token": "canary-rt-stored", "expires_in": 60}
+    )
     leave_lease(credential)
-    assert served(credential) == "at-stored"
+    assert served(credential) == "canary-at-stored"
     assert token_server.requests == []
 
 
@@ -163,7 +165,7 @@ def test_a_credential_deleted_while_a_bot_waits_is_said_to_be_gone(
 ) -> None:
     def answers(request: Recorded) -> Answer:
         elsewhere(lambda: Credential.objects.filter(pk=credential.pk).delete())
-        return token_answer("at-2")
+        return token_answer("canary-at-2")
 
     token_server.on("/token", answers)
     make_ended(credential)
@@ -191,7 +193,7 @@ def test_a_hung_provider_does_not_delay_another_credentials_token(
 
     results = at_once([lambda: served(credential), ask_the_other])
     assert isinstance(results[0], Unavailable)
-    assert results[1] == "at-1"
+    assert results[1] == "canary-at-1"
     assert took[0] < 1
 
 
@@ -202,7 +204,7 @@ def test_a_token_whose_end_nobody_knows_is_good_for_the_bounded_default(cast: Ca
     until = runtime.until_when(ready)
     assert until is not None
     assert timedelta(minutes=59) < until - database_now() <= timedelta(hours=1)
-    assert access_token_of(credential) == "at-1"
+    assert access_token_of(credential) == "canary-at-1"
 
 
 def test_who_is_told_that_access_has_ended_a_moment_before_its_end_leaves_that_on_the_credential(cast: Cast) -> None:

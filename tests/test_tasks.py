@@ -113,7 +113,7 @@ def test_a_sweep_wakes_a_worker_for_everything_that_is_waiting(
 @pytest.fixture
 def due(cast: Cast, token_server: LyingServer) -> Credential:
     credential = authorized_credential(cast, token_server)
-    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), token_answer("at-3"))
+    token_server.on("/token", token_answer("canary-at-2", refresh_token="canary-rt-2"), token_answer("canary-at-3"))
     make_due(credential)
     return credential
 
@@ -125,7 +125,7 @@ def test_promise_18_a_message_that_comes_twice_calls_the_provider_once(
     for _ in range(2):
         tasks.refresh_token(str(due.pk))
     assert len(token_server.requests) == 1
-    assert access_token_of(due) == "at-2"
+    assert access_token_of(due) == "canary-at-2"
 
 
 @pytest.mark.django_db

@@ -136,8 +136,8 @@ def test_without_the_entry_there_is_no_token(
 
 def test_an_expired_token_is_renewed_first(bot: Caller, credential: Credential, lying_server: LyingServer) -> None:
     give_token(credential, expires_in=timedelta(seconds=-1))
-    lying_server.on("/token", token_answer("at-2"))
-    assert bot.post(f"credentials/{credential.pk}/token").json()["access_token"] == "at-2"
+    lying_server.on("/token", token_answer("canary-at-2"))
+    assert bot.post(f"credentials/{credential.pk}/token").json()["access_token"] == "canary-at-2"
     assert len(lying_server.requests) == 1
 
 
@@ -222,10 +222,10 @@ def test_tokens_of_two_organizations_do_not_meet(
     bot: Caller, cast: Cast, caller_of: Callable[[Organization], Caller]
 ) -> None:
     ours, theirs = make_credential(cast.organization), make_credential(cast.other_organization)
-    give_token(ours, "at-ours")
-    give_token(theirs, "at-theirs")
+    give_token(ours, "canary-at-ours")
+    give_token(theirs, "canary-at-theirs")
     charlie = caller_of(cast.other_organization)
-    assert charlie.post(f"credentials/{theirs.pk}/token").json()["access_token"] == "at-theirs"
+    assert charlie.post(f"credentials/{theirs.pk}/token").json()["access_token"] == "canary-at-theirs"
     assert_refused(charlie.post(f"credentials/{ours.pk}/token"), 404, "not_found")
     assert_refused(bot.post(f"credentials/{theirs.pk}/token"), 404, "not_found")
     assert not AuditEntry.objects.of(cast.organization).filter(action="token.served").exists()

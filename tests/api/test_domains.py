@@ -49,7 +49,7 @@ def test_a_token_and_the_endpoint_and_never_the_stored_json(bot: Caller, domain:
     assert told.pop("expires_at").endswith("Z")
     assert told == {
         "provider": "google_dialogflow",
-        "access_token": "ya29.1",
+        "access_token": "ya29.canary-1",
         "token_type": "Bearer",
         "endpoint": "https://dialogflow.googleapis.com",
         "project_id": PROJECT,
@@ -73,7 +73,7 @@ def test_the_endpoint_is_that_of_the_location(bot: Caller, domain: Domain) -> No
 def test_watson_in_both_forms(bot: Caller, domain: Domain, cast: Cast, token_server: LyingServer) -> None:
     by_key = new_nlu_credential(cast, watson_json(iam_url=token_server.url("/identity/token")), "ibm_watson")
     told = bot.post(f"domains/{domain_with(cast, by_key, 'By key').pk}/credentials").json()
-    assert (told["access_token"], told["token_type"], told["endpoint"]) == ("iam-1", "Bearer", WATSON_URL)
+    assert (told["access_token"], told["token_type"], told["endpoint"]) == ("canary-iam-1", "Bearer", WATSON_URL)
     assert told["project_id"] is None
     by_pair = new_nlu_credential(cast, watson_pair_json(), "ibm_watson")
     answer = bot.post(f"domains/{domain_with(cast, by_pair, 'By pair').pk}/credentials")

@@ -204,23 +204,23 @@ def test_an_unexpected_failure_says_nothing_of_itself_and_is_in_the_log(
     bot: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*args: object) -> None:
-        raise RuntimeError("a canary of the inside")
+        raise RuntimeError("a word of the inside")
 
     monkeypatch.setattr(views, "shown", fail)
     make_credential(bot.row.organization)
     with caplog.at_level(logging.ERROR):
         answer = bot.get("credentials")
-    assert "canary" not in assert_refused(answer, 500, "internal_error")
+    assert "word of the inside" not in assert_refused(answer, 500, "internal_error")
     assert any(record.exc_info for record in caplog.records)
 
 
 def test_also_with_debug_on(bot: Caller, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     def fail(*args: object) -> None:
-        raise RuntimeError("a canary of the inside")
+        raise RuntimeError("a word of the inside")
 
     settings.DEBUG = True
     monkeypatch.setattr(views, "credentials_of", fail)
-    assert "canary" not in assert_refused(bot.get("credentials"), 500, "internal_error")
+    assert "word of the inside" not in assert_refused(bot.get("credentials"), 500, "internal_error")
     assert_refused(bot.get("nothing"), 404, "not_found")
 
 

@@ -89,7 +89,7 @@ def test_what_is_due_and_under_way_is_counted(cast, client):
 
 def test_renewals_are_counted_by_host_and_outcome(cast, client, lying_server, settings):
     settings.OUTBOUND_ALLOW = [lying_server.allow_entry]
-    lying_server.on("/token", token_answer("at-2"))
+    lying_server.on("/token", token_answer("canary-at-2"))
     lying_server.on("/gone", error_answer("invalid_grant"))
     for path in ("/token", "/gone"):
         credential = make_credential(cast.organization, path[1:], token_url=lying_server.url(path))

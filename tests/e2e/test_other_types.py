@@ -107,5 +107,5 @@ def test_procedure_add_a_third_party_nlu_credential(page: Page, newcomer: Scene,
         timeout=30,
     )
     engine = answer.json()
-    assert (engine["access_token"], engine["project_id"]) == ("ya29.1", PROJECT)
+    assert (engine["access_token"], engine["project_id"]) == ("ya29.canary-1", PROJECT)
     assert "PRIVATE KEY" not in answer.text

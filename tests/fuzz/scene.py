@@ -103,14 +103,16 @@ def furnish(cast: Cast, server: LyingServer, client: Client, token: str) -> Know
 def signed_in(challenge_id: str) -> None:
     """The consumer of this challenge has a code to type in the chat."""
     challenge = ConsumerChallenge.objects.get(pk=challenge_id)
-    challenge.seal("access_token", "at-of-a-consumer")
+    challenge.seal("access_token", "canary-at-of-a-consumer")
     challenge.seal("confirmation", CONFIRMATION)
     challenge.status, challenge.token_expires_at = ChallengeStatus.UNCONFIRMED, timezone.now() + timedelta(hours=1)
     challenge.save()
 
 
 def granted(request: Recorded, issuer: str) -> Answer:
-    return token_answer("at-1", refresh_token="rt-1", id_token=id_token(issuer, exp=int(time.time()) + 600))
+    return token_answer(
+        "canary-at-1", refresh_token="canary-rt-1", id_token=id_token(issuer, exp=int(time.time()) + 600)
+    )
 
 
 def asked(client: Client, token: str, credential: Credential, **body: Any) -> str:

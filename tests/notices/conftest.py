@@ -48,7 +48,7 @@ def receiver(lying_server: LyingServer, settings: Settings) -> LyingServer:
 @pytest.fixture
 def hook(alice: Access, receiver: LyingServer) -> tuple[Webhook, str]:
     """The organization's webhook and its secret."""
-    return webhooks.save(alice, None, receiver.url("/hook?key=canary-of-the-address"))
+    return webhooks.save(alice, None, receiver.url("/hook?key=word-of-the-address"))
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_a_message_is_signed_as_the_documentation_says_and_holds_ids_and_words(
     verify(hook[1], request.headers, request.body)
     notice = Notice.objects.get()
     assert request.headers["webhook-id"] == str(notice.pk)
-    assert (request.method, request.target) == ("POST", "/hook?key=canary-of-the-address")
+    assert (request.method, request.target) == ("POST", "/hook?key=word-of-the-address")
     assert request.headers["content-type"] == "application/json"
     message = json.loads(request.body)
     assert message["type"] == "credential.needs_authorization"

@@ -87,7 +87,7 @@ def test_an_edit_that_ends_the_grant_ends_its_row(cast: Cast, token_server: Lyin
 def test_a_renewal_that_changes_no_end_asks_nothing_about_endings(cast: Cast, token_server: LyingServer) -> None:
     credential = authorized_credential(cast, token_server)
     make_due(credential)
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     with CaptureQueriesContext(connection) as queries:
         assert refresh.refresh(credential.pk, actor=Actor.worker()) is refresh.Outcome.RENEWED
     asked = " ".join(each["sql"] for each in queries)

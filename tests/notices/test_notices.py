@@ -38,7 +38,7 @@ def test_a_grant_that_was_revoked_is_told_once_without_the_providers_words(
     cast: Cast, token_server: LyingServer
 ) -> None:
     credential = authorized_credential(cast, token_server, name="Orders")
-    token_server.on("/token", error_answer("invalid_grant", "canary of a careless provider"))
+    token_server.on("/token", error_answer("invalid_grant", "words of a careless provider"))
     for _ in range(2):
         renew(credential)
     notice = Notice.objects.get()
@@ -52,7 +52,7 @@ def test_a_grant_that_was_revoked_is_told_once_without_the_providers_words(
         "status": "needs_authorization",
         "error": "invalid_grant",
     }
-    assert "canary" not in f"{notice.text}{notice.headline}{notice.data}"
+    assert "words of a careless" not in f"{notice.text}{notice.headline}{notice.data}"
 
 
 def test_a_client_that_is_refused_for_good_is_told_as_failed(cast: Cast, token_server: LyingServer) -> None:

@@ -20,7 +20,7 @@ from tests.support.people import Cast
 from tests.support.windows import window, words
 
 pytestmark = pytest.mark.django_db
-URL = "https://hooks.example.com/in?key=canary-of-the-address"
+URL = "https://hooks.example.com/in?key=word-of-the-address"
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_the_log_of_changes_has_the_host_and_not_the_rest_of_the_address(alice: 
     alice.post(f"{path}remove/")
     kept = repr(list(AuditEntry.objects.values()))
     assert "https://hooks.example.com" in kept
-    assert "canary" not in kept
+    assert "word-of-the-address" not in kept
     assert "whsec_" not in kept
     assert actions() == ["webhook.created", "webhook.tested", "webhook.removed"]
     assert not WebhookDelivery.objects.exists()
@@ -196,7 +196,7 @@ def test_nobody_but_administrators_comes_in(cast: Cast, alice: Client, path: str
     before = Webhook.objects.values().get()
     visitor = window(cast.by_role(role))
     assert visitor.post(path + page, {"url": "https://evil.example.com/"}).status_code == 403
-    assert "canary" not in visitor.get(path + page).content.decode()
+    assert "word-of-the-address" not in visitor.get(path + page).content.decode()
     assert Webhook.objects.values().get() == before
     assert not WebhookDelivery.objects.exists()
 

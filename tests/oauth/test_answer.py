@@ -24,7 +24,7 @@ def raw(body: object, *, status: int = 200, headers: Mapping[str, str] | None = 
 
 
 def granted(**members: object) -> TokenSet:
-    return parse(raw({"access_token": "at-1", "token_type": "Bearer"} | members))
+    return parse(raw({"access_token": "canary-at-1", "token_type": "Bearer"} | members))
 
 
 def failed(body: object, **how: Any) -> OAuthFailure:
@@ -37,10 +37,10 @@ def failed(body: object, **how: Any) -> OAuthFailure:
 
 
 def test_everything_that_was_granted_is_returned() -> None:
-    assert granted(refresh_token="rt-1", scope="a b", expires_in=3600, id_token="e30.e30.x") == TokenSet(
-        access_token="at-1",
+    assert granted(refresh_token="canary-rt-1", scope="a b", expires_in=3600, id_token="e30.e30.x") == TokenSet(
+        access_token="canary-at-1",
         token_type="Bearer",
-        refresh_token="rt-1",
+        refresh_token="canary-rt-1",
         scope="a b",
         expires_in=3600.0,
         id_token="e30.e30.x",
@@ -48,7 +48,7 @@ def test_everything_that_was_granted_is_returned() -> None:
 
 
 def test_what_was_not_said_is_none_and_the_type_is_bearer() -> None:
-    assert parse(raw({"access_token": "at-1"})) == TokenSet("at-1", "Bearer", None, None, None, None)
+    assert parse(raw({"access_token": "canary-at-1"})) == TokenSet("canary-at-1", "Bearer", None, None, None, None)
 
 
 def test_an_empty_refresh_token_is_no_refresh_token() -> None:
@@ -68,7 +68,10 @@ def test_a_form_encoded_body_is_read() -> None:
 
 
 def test_a_mark_at_the_beginning_and_a_wrong_content_type_do_not_matter() -> None:
-    assert parse(raw('\ufeff {"access_token": "at-1"}', headers={"content-type": "text/html"})).access_token == "at-1"
+    assert (
+        parse(raw('\ufeff {"access_token": "canary-at-1"}', headers={"content-type": "text/html"})).access_token
+        == "canary-at-1"
+    )
 
 
 @pytest.mark.parametrize("token_type", ["b" * 101, "Bearer realm", 'Bearer x="y",'])
@@ -97,7 +100,7 @@ def test_a_code_of_ours_is_not_taken_from_a_provider(code: str) -> None:
     "value", ["a\r\nX-Evil: 1", "a\nb", "a\x00b", "a\x7f", "tökén", "a\u2028b", "\ud800", 5, ["a"]]
 )
 def test_promise_36_a_token_that_would_break_a_header_is_refused_without_showing_it(member: str, value: object) -> None:
-    told = failed({"access_token": "at-1", member: value})
+    told = failed({"access_token": "canary-at-1", member: value})
     assert told.code == "malformed_answer"
     assert "Evil" not in str(told)
 
@@ -133,7 +136,7 @@ def test_promise_20_a_lifetime_is_sane_or_not_said(said: object, seconds: float 
 
 @pytest.mark.parametrize("literal", ["1e400", "-1e400", "NaN", "Infinity", "-Infinity"])
 def test_a_lifetime_that_is_no_finite_number_is_not_said(literal: str) -> None:
-    assert parse(raw('{"access_token": "at-1", "expires_in": ' + literal + "}")).expires_in is None
+    assert parse(raw('{"access_token": "canary-at-1", "expires_in": ' + literal + "}")).expires_in is None
 
 
 # Refusals
@@ -188,7 +191,7 @@ def test_a_redirect_says_that_it_is_not_followed(status: int) -> None:
 def test_a_provider_that_says_not_ok_is_refusing() -> None:
     told = failed({"ok": False, "error": "invalid_refresh_token"})
     assert (told.code, told.permanent) == ("invalid_refresh_token", True)
-    assert failed({"ok": False, "access_token": "at-1"}).code == "refused"
+    assert failed({"ok": False, "access_token": "canary-at-1"}).code == "refused"
 
 
 def test_a_form_encoded_refusal_is_read() -> None:
@@ -228,7 +231,7 @@ def test_a_status_without_an_oauth_error_may_be_a_gateway_and_is_asked_again(sta
         "&".join(f"a{number}=b" for number in range(1000)),
         '{"a":' * 100_000,
         '{"access_token":' + "[" * 100_000,
-        '{"access_token": "at-1", "expires_in": ' + "9" * 5000 + "}",
+        '{"access_token": "canary-at-1", "expires_in": ' + "9" * 5000 + "}",
     ],
 )
 def test_nonsense_is_malformed_and_not_permanent(body: str) -> None:
@@ -269,7 +272,10 @@ def test_what_was_sent_and_is_echoed_is_hidden() -> None:
 
 
 def test_a_token_that_a_failing_server_spills_is_hidden() -> None:
-    told = failed({"access_token": "at-canary", "error": "at-canary", "message": "at-canary was made"}, status=500)
+    told = failed(
+        {"access_token": "canary-at-canary", "error": "canary-at-canary", "message": "canary-at-canary was made"},
+        status=500,
+    )
     assert "canary" not in str(told) + repr(told)
 
 

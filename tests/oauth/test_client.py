@@ -168,12 +168,12 @@ def test_a_revocation_names_the_token_and_authenticates(lying_server: LyingServe
     answer = revoke(
         client_of(lying_server, authentication=authentication),
         revocation_url=lying_server.url("/revoke"),
-        token="rt-1",
+        token="canary-rt-1",
         hint="refresh_token",
         transport=transport_to(lying_server),
     )
     (request,) = lying_server.requests
-    assert {"token": "rt-1", "token_type_hint": "refresh_token"}.items() <= request.form.items()
+    assert {"token": "canary-rt-1", "token_type_hint": "refresh_token"}.items() <= request.form.items()
     assert ("authorization" in request.headers) is (authentication == "basic")
     assert ("client_secret" in request.form) is (authentication == "body")
     assert answer.status == 200

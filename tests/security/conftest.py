@@ -3,12 +3,11 @@
 import pytest
 
 from credentials.models import Credential
-from tests.support.afterwards import pytest_runtest_teardown
 from tests.support.journeys import new_credential, token_server
 from tests.support.lying_server import LyingServer, json_answer, lying_server, serve, token_answer
 from tests.support.people import Cast
 
-__all__ = ["lying_server", "pytest_runtest_teardown", "serve", "token_server"]
+__all__ = ["lying_server", "serve", "token_server"]
 
 
 @pytest.fixture

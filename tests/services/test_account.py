@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 def credential(cast: Cast, token_server: LyingServer) -> Credential:
     """Authorized by account 1."""
     made = new_credential(cast, token_server.url("/token"))
-    first = authorize_as(cast, made, token_server, granted_by("1", "at-1"))
+    first = authorize_as(cast, made, token_server, granted_by("1", "canary-at-1"))
     assert (first.status, first.account_issuer, first.account_subject) == (AuthorizationStatus.SUCCEEDED, ISSUER, "1")
     assert first.account_name == "1@example.com"
     return made
@@ -38,7 +38,7 @@ def credential(cast: Cast, token_server: LyingServer) -> Credential:
 @pytest.fixture
 def asking(cast: Cast, credential: Credential, token_server: LyingServer) -> Authorization:
     """Account 2 has granted access, and nobody has answered."""
-    authorization = authorize_as(cast, credential, token_server, granted_by("2", "at-2", expires_in=600))
+    authorization = authorize_as(cast, credential, token_server, granted_by("2", "canary-at-2", expires_in=600))
     assert authorization.status == AuthorizationStatus.ASKING
     return authorization
 
@@ -49,28 +49,28 @@ def kept(authorization: Authorization) -> list[tuple[str, bool]]:
 
 
 def test_the_same_account_is_not_asked_about(cast: Cast, credential: Credential, token_server: LyingServer) -> None:
-    again = authorize_as(cast, credential, token_server, granted_by("1", "at-2"))
+    again = authorize_as(cast, credential, token_server, granted_by("1", "canary-at-2"))
     assert again.status == AuthorizationStatus.SUCCEEDED
-    assert access_token_of(credential) == "at-2"
+    assert access_token_of(credential) == "canary-at-2"
 
 
 def test_another_account_changes_nothing_before_somebody_answers(asking: Authorization, credential: Credential) -> None:
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-1", "rt-of-at-1")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-1", "canary-rt-of-canary-at-1")
     assert (credential.status, credential.status_code) == (Status.ACTIVE, "")
     assert kept(asking) == [(AttemptState.ANSWERED, True)]
     assert (asking.code, asking.verifier) == ("", "")
     assert actions_about(credential.pk)[-1] == "authorization.another_account"
     stored = str(list(Authorization.objects.values())) + str(list(TokenAttempt.objects.values()))
-    assert "at-2" not in stored
+    assert "canary-at-2" not in stored
 
 
 def test_the_former_token_is_renewed_meanwhile_and_the_grant_stays_aside(
     asking: Authorization, credential: Credential, token_server: LyingServer
 ) -> None:
     make_due(credential)
-    token_server.on("/token", token_answer("at-1b"))
+    token_server.on("/token", token_answer("canary-at-1b"))
     assert refresh(credential.pk, actor=Actor.worker()) is Outcome.RENEWED
-    assert access_token_of(credential) == "at-1b"
+    assert access_token_of(credential) == "canary-at-1b"
     assert kept(asking) == [(AttemptState.ANSWERED, True)]
 
 
@@ -79,7 +79,7 @@ def test_the_new_account_is_used_once_somebody_says_so(
 ) -> None:
     account.use(access_of(cast, cast.alice), asking)
     token = token_of(credential)
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-of-at-2")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-2", "canary-rt-of-canary-at-2")
     assert token.expires_at is not None
     assert token.expires_at <= database_now() + timedelta(seconds=600)
     asking.refresh_from_db()
@@ -106,8 +106,14 @@ def test_the_account_that_was_accepted_is_the_former_one_of_the_next_time(
     cast: Cast, asking: Authorization, credential: Credential, token_server: LyingServer
 ) -> None:
     account.use(access_of(cast), asking)
-    assert authorize_as(cast, credential, token_server, granted_by("2", "at-3")).status == AuthorizationStatus.SUCCEEDED
-    assert authorize_as(cast, credential, token_server, granted_by("1", "at-4")).status == AuthorizationStatus.ASKING
+    assert (
+        authorize_as(cast, credential, token_server, granted_by("2", "canary-at-3")).status
+        == AuthorizationStatus.SUCCEEDED
+    )
+    assert (
+        authorize_as(cast, credential, token_server, granted_by("1", "canary-at-4")).status
+        == AuthorizationStatus.ASKING
+    )
 
 
 def test_keeping_the_former_one_erases_the_grant(cast: Cast, asking: Authorization, credential: Credential) -> None:
@@ -116,7 +122,7 @@ def test_keeping_the_former_one_erases_the_grant(cast: Cast, asking: Authorizati
     asking.refresh_from_db()
     assert (asking.status, asking.error) == (AuthorizationStatus.FAILED, "another_account")
     assert kept(asking) == [(AttemptState.FAILED, False)]
-    assert (credential.status, access_token_of(credential)) == (Status.ACTIVE, "at-1")
+    assert (credential.status, access_token_of(credential)) == (Status.ACTIVE, "canary-at-1")
     assert actions_about(credential.pk)[-1] == "authorization.failed"
     with pytest.raises(account.Answered):
         account.use(access_of(cast), asking)
@@ -132,7 +138,7 @@ def test_the_grant_that_was_turned_down_is_revoked_where_that_can_be_done(
     )
     token_server.on("/revoke", json_answer({}))
     assert account.keep_former(access_of(cast), asking).value.endswith("revoked at the resource.")
-    assert token_server.requests[-1].form["token"] == "rt-of-at-2"
+    assert token_server.requests[-1].form["token"] == "canary-rt-of-canary-at-2"
 
 
 def test_without_an_answer_the_former_account_stays_and_the_grant_is_erased(
@@ -145,14 +151,14 @@ def test_without_an_answer_the_former_account_stays_and_the_grant_is_erased(
     asking.refresh_from_db()
     assert (asking.status, asking.error) == (AuthorizationStatus.FAILED, "another_account")
     assert kept(asking) == [(AttemptState.FAILED, False)]
-    assert access_token_of(credential) == "at-1"
+    assert access_token_of(credential) == "canary-at-1"
 
 
 @pytest.mark.parametrize(("subject", "status"), [("1", "succeeded"), ("3", "asking")])
 def test_a_later_authorization_takes_the_place_of_a_question(
     cast: Cast, asking: Authorization, credential: Credential, token_server: LyingServer, subject: str, status: str
 ) -> None:
-    later = authorize_as(cast, credential, token_server, granted_by(subject, "at-3"))
+    later = authorize_as(cast, credential, token_server, granted_by(subject, "canary-at-3"))
     asking.refresh_from_db()
     assert (asking.status, asking.error) == (AuthorizationStatus.FAILED, "superseded")
     assert kept(asking) == [(AttemptState.FAILED, False)]
@@ -171,19 +177,19 @@ def test_also_where_the_former_grant_has_ended_somebody_is_asked(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
     forget_tokens(credential)
-    asking = authorize_as(cast, credential, token_server, granted_by("2", "at-2"))
+    asking = authorize_as(cast, credential, token_server, granted_by("2", "canary-at-2"))
     assert asking.status == AuthorizationStatus.ASKING
     assert (credential.status, credential.status_code) == (Status.NEEDS_AUTHORIZATION, "account_in_question")
     account.use(access_of(cast), asking)
     credential.refresh_from_db()
-    assert (credential.status, access_token_of(credential)) == (Status.ACTIVE, "at-2")
+    assert (credential.status, access_token_of(credential)) == (Status.ACTIVE, "canary-at-2")
 
 
 def test_turning_it_down_where_the_former_grant_has_ended_says_what_to_do(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
     forget_tokens(credential)
-    account.keep_former(access_of(cast), authorize_as(cast, credential, token_server, granted_by("2", "at-2")))
+    account.keep_former(access_of(cast), authorize_as(cast, credential, token_server, granted_by("2", "canary-at-2")))
     credential.refresh_from_db()
     assert (credential.status, credential.status_code) == (Status.NEEDS_AUTHORIZATION, "another_account")
 
@@ -206,20 +212,23 @@ def test_an_answer_that_names_nobody_is_no_reason_to_ask(
     cast: Cast, credential: Credential, token_server: LyingServer, members: dict[str, Any]
 ) -> None:
     """The grant is as good as ever; who it is of is not known, and nothing is remembered of it."""
-    again = authorize_as(cast, credential, token_server, granted_by("2", "at-2", **members))
+    again = authorize_as(cast, credential, token_server, granted_by("2", "canary-at-2", **members))
     assert (again.status, again.account_subject, again.account_name) == (AuthorizationStatus.SUCCEEDED, "", "")
-    assert access_token_of(credential) == "at-2"
+    assert access_token_of(credential) == "canary-at-2"
 
 
 def test_the_last_account_that_is_known_counts(cast: Cast, credential: Credential, token_server: LyingServer) -> None:
-    authorize_as(cast, credential, token_server, granted_by("1", "at-2", id_token=None))
-    assert authorize_as(cast, credential, token_server, granted_by("2", "at-3")).status == AuthorizationStatus.ASKING
+    authorize_as(cast, credential, token_server, granted_by("1", "canary-at-2", id_token=None))
+    assert (
+        authorize_as(cast, credential, token_server, granted_by("2", "canary-at-3")).status
+        == AuthorizationStatus.ASKING
+    )
 
 
 def test_the_same_subject_of_another_issuer_is_another_account(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
-    elsewhere = granted_by("1", "at-2", id_token=id_token("1", iss="https://other.example.com"))
+    elsewhere = granted_by("1", "canary-at-2", id_token=id_token("1", iss="https://other.example.com"))
     assert authorize_as(cast, credential, token_server, elsewhere).status == AuthorizationStatus.ASKING
 
 
@@ -236,9 +245,9 @@ def test_without_an_id_token_the_userinfo_endpoint_is_asked(
 ) -> None:
     at_userinfo(token_server, monkeypatch)
     token_server.on("/me", json_answer({"sub": "2", "name": "Robin"}))
-    asking = authorize_as(cast, credential, token_server, token_answer("at-2", refresh_token="rt-2"))
+    asking = authorize_as(cast, credential, token_server, token_answer("canary-at-2", refresh_token="canary-rt-2"))
     assert (asking.status, asking.account_subject, asking.account_name) == (AuthorizationStatus.ASKING, "2", "Robin")
-    assert token_server.requests[-1].headers["authorization"] == "Bearer at-2"
+    assert token_server.requests[-1].headers["authorization"] == "Bearer canary-at-2"
 
 
 @pytest.mark.parametrize("answer", [json_answer({}, status=403), json_answer([]), json_answer({"sub": 5})])
@@ -247,7 +256,7 @@ def test_a_userinfo_endpoint_that_tells_nothing_does_no_harm(
 ) -> None:
     at_userinfo(token_server, monkeypatch)
     token_server.on("/me", answer)
-    again = authorize_as(cast, credential, token_server, token_answer("at-2"))
+    again = authorize_as(cast, credential, token_server, token_answer("canary-at-2"))
     assert (again.status, again.account_subject) == (AuthorizationStatus.SUCCEEDED, "")
 
 
@@ -255,6 +264,6 @@ def test_an_access_token_goes_to_no_other_host_than_the_one_that_issued_it(
     cast: Cast, credential: Credential, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_userinfo(token_server, monkeypatch, host="localhost")
-    again = authorize_as(cast, credential, token_server, token_answer("at-2"))
+    again = authorize_as(cast, credential, token_server, token_answer("canary-at-2"))
     assert (again.status, again.userinfo_url) == (AuthorizationStatus.SUCCEEDED, "")
     assert [request.path for request in token_server.requests if request.path == "/me"] == []

@@ -37,7 +37,7 @@ REASON = "the staff of Bot Accounts deactivated it"
 def credential(cast: Cast, lying_server: LyingServer, settings: Any) -> Credential:
     """One whose token lives and is due."""
     settings.OUTBOUND_ALLOW = [lying_server.allow_entry]
-    lying_server.answers(token_answer("at-2"))
+    lying_server.answers(token_answer("canary-at-2"))
     credential = make_credential(cast.organization, "Orders", token_url=lying_server.url("/token"))
     give_token(credential, refresh_at=timezone.now() - timedelta(seconds=5))
     return credential

@@ -71,7 +71,7 @@ def test_one_credential_at_which_the_provider_stumbles_opens_it_for_nobody(
 ) -> None:
     fail_all([three[0]] * 5)
     assert not endpoint().holds_back
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     make_due(three[1])
     assert refresh(three[1].pk, actor=WORKER) is Outcome.RENEWED
     assert endpoint().failures == 0
@@ -114,7 +114,7 @@ def test_opening_and_closing_are_told_once_to_every_organization_that_has_tokens
         assert refresh(three[0].pk, actor=WORKER) is Outcome.WAIT
     here = (cast.organization, cast.other_organization)
     assert [told("provider.down", each) for each in here] == [1, 1]
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     time_for_a_probe()
     make_due(three[1])
     assert refresh(three[1].pk, actor=WORKER) is Outcome.RENEWED
@@ -203,7 +203,7 @@ def test_what_waited_is_spread_when_the_provider_is_back(cast: Cast, token_serve
     fail_all(made[:3])
     for credential in made:
         make_due(credential)
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     time_for_a_probe()
     before = database_now()
     assert refresh(made[0].pk, actor=WORKER) is Outcome.RENEWED
@@ -240,7 +240,7 @@ def test_a_bot_may_be_the_probe(three: list[Credential], token_server: LyingServ
     change_token(three[0], failures=0)
     make_ended(three[0])
     time_for_a_probe()
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     assert make_ready(three[0], actor=WORKER).generation == 2
     assert endpoint().down_since is None
 
@@ -250,9 +250,9 @@ def test_a_person_can_retry_while_it_is_open(three: list[Credential], token_serv
     fail_all(three)
     assert retry_now(three[0], actor=WORKER) is Outcome.WAIT
     assert endpoint().holds_back
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     assert retry_now(three[0], actor=WORKER) is Outcome.RENEWED
-    assert access_token_of(three[0]) == "at-2"
+    assert access_token_of(three[0]) == "canary-at-2"
     assert not endpoint().holds_back
 
 
@@ -295,7 +295,7 @@ def test_access_that_ends_meanwhile_is_said_and_taken_back(three: list[Credentia
     sweep.tidy()
     three[1].refresh_from_db()
     assert (three[1].status, three[1].status_code) == (Status.FAILED, "provider_down")
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     time_for_a_probe()
     assert refresh(three[1].pk, actor=WORKER) is Outcome.RENEWED
     three[1].refresh_from_db()
@@ -306,7 +306,7 @@ def test_access_that_ends_meanwhile_is_said_and_taken_back(three: list[Credentia
 def test_the_path_tells_two_tenants_of_one_host_apart(cast: Cast, token_server: LyingServer) -> None:
     tenants = [authorized_credential(cast, token_server, path=f"/{name}/token") for name in ("one", "two") * 3]
     token_server.on("/one/token", DOWN)
-    token_server.on("/two/token", token_answer("at-2"))
+    token_server.on("/two/token", token_answer("canary-at-2"))
     fail_all(tenants[::2])
     assert sorted(TokenEndpoint.objects.values_list("several_tokens", flat=True)) == [False, True]
     make_due(tenants[1])
@@ -319,6 +319,6 @@ def test_a_stored_answer_is_applied_though_the_provider_is_down(
 ) -> None:
     fail_all(three)
     make_ended(three[0])
-    leave_attempt(three[0], answer={"access_token": "at-2", "refresh_token": "rt-2", "expires_in": 60})
+    leave_attempt(three[0], answer={"access_token": "canary-at-2", "refresh_token": "canary-rt-2", "expires_in": 60})
     assert refresh_as_read(token_of(three[0]), actor=WORKER) is Outcome.RENEWED
-    assert access_token_of(three[0]) == "at-2"
+    assert access_token_of(three[0]) == "canary-at-2"

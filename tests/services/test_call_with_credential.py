@@ -43,12 +43,12 @@ pytestmark = pytest.mark.django_db
 def test_a_token_that_is_turned_down_is_renewed_once_and_the_call_repeated(
     integration: Callable[..., ApiIntegration], server: LyingServer, credential: Credential
 ) -> None:
-    server.on("/token", token_answer("at-2"))
+    server.on("/token", token_answer("canary-at-2"))
     server.answers(Answer(status=401), json_answer({"order": 1}))
     result = call(integration(credential=credential))
     assert (result.success, result.attempts) == (True, 2)
     sent = [request.headers.get("authorization") for request in server.requests if request.path != "/token"]
-    assert sent == [f"Bearer {ACCESS_TOKEN}", "Bearer at-2"]
+    assert sent == [f"Bearer {ACCESS_TOKEN}", "Bearer canary-at-2"]
 
 
 def test_also_a_token_that_was_obtained_a_moment_ago(
@@ -56,7 +56,7 @@ def test_also_a_token_that_was_obtained_a_moment_ago(
 ) -> None:
     credential = make_credential(cast.organization, "Fresh", token_url=server.url("/token"))
     give_token(credential)
-    server.on("/token", token_answer("at-2"))
+    server.on("/token", token_answer("canary-at-2"))
     server.answers(Answer(status=401), json_answer({"order": 1}))
     assert call(integration(credential=credential)).success
 
@@ -64,7 +64,7 @@ def test_also_a_token_that_was_obtained_a_moment_ago(
 def test_a_resource_that_turns_down_every_token_gets_one_renewal_and_one_more_try(
     integration: Callable[..., ApiIntegration], server: LyingServer, credential: Credential
 ) -> None:
-    server.on("/token", token_answer("at-2"))
+    server.on("/token", token_answer("canary-at-2"))
     server.answers(Answer(status=401))
     result = call(integration(credential=credential))
     assert (result.status, result.attempts) == (401, 2)
@@ -74,7 +74,7 @@ def test_a_resource_that_turns_down_every_token_gets_one_renewal_and_one_more_tr
 def test_a_resource_that_turns_down_every_token_at_every_call_does_not_make_us_renew_for_ever(
     integration: Callable[..., ApiIntegration], server: LyingServer, credential: Credential
 ) -> None:
-    server.on("/token", token_answer("at-2"))
+    server.on("/token", token_answer("canary-at-2"))
     server.answers(Answer(status=401))
     described = integration(credential=credential)
     for _ in range(service.RENEWALS_AT_MOST + 3):
@@ -99,9 +99,11 @@ def test_calls_that_are_turned_down_together_wait_for_one_renewal(
     integration: Callable[..., ApiIntegration], server: LyingServer, credential: Credential
 ) -> None:
     def resource(request: Recorded) -> Answer:
-        return json_answer({}) if request.headers["authorization"] == "Bearer at-2" else Answer(status=401)
+        return json_answer({}) if request.headers["authorization"] == "Bearer canary-at-2" else Answer(status=401)
 
-    server.on("/token", Answer(wait=0.5, body=token_answer("at-2").body, headers={"Content-Type": "application/json"}))
+    server.on(
+        "/token", Answer(wait=0.5, body=token_answer("canary-at-2").body, headers={"Content-Type": "application/json"})
+    )
     server.answers(resource)
     described = integration(credential=credential)
 
@@ -150,10 +152,10 @@ def test_an_expired_token_is_renewed_before_the_call(
 ) -> None:
     credential = make_credential(cast.organization, "Old", token_url=server.url("/token"))
     give_token(credential, expires_in=timedelta(seconds=-5))
-    server.on("/token", token_answer("at-2"))
+    server.on("/token", token_answer("canary-at-2"))
     server.answers(json_answer({}))
     assert call(integration(credential=credential)).success
-    assert [request.headers.get("authorization") for request in server.requests][1] == "Bearer at-2"
+    assert [request.headers.get("authorization") for request in server.requests][1] == "Bearer canary-at-2"
 
 
 def test_nothing_is_sent_without_authorization(

@@ -64,7 +64,7 @@ def test_it_is_refused_while_an_integration_uses_it(cast: Cast, offering: LyingS
     make_integration(cast.organization, "https://api.example.com/", credential=credential)
     with pytest.raises(InUse):
         delete(access_of(cast), credential)
-    assert access_token_of(credential) == "at-1"
+    assert access_token_of(credential) == "canary-at-1"
     assert revocations(offering) == []
     assert "credential.deleted" not in actions_about(credential.pk)
     assert [used.name for used in service.usages(credential)] == ["Look up an order"]
@@ -95,7 +95,7 @@ def test_it_goes_once_the_integration_uses_another(cast: Cast, token_server: Lyi
 def test_the_refresh_token_is_revoked_because_with_it_the_grant_ends(cast: Cast, offering: LyingServer) -> None:
     credential = authorized_credential(cast, offering, auth_url=offering.url("/authorize"))
     assert delete(access_of(cast), credential) is Revocation.REVOKED
-    assert revocations(offering) == [{"token": "rt-1", "token_type_hint": "refresh_token"}]
+    assert revocations(offering) == [{"token": "canary-rt-1", "token_type_hint": "refresh_token"}]
     assert offering.requests[-1].headers["authorization"].startswith("Basic ")
 
 
@@ -122,7 +122,7 @@ def test_the_access_token_is_revoked_where_there_is_no_other(cast: Cast, offerin
         cast, offering, auth_url=offering.url("/authorize"), answer={"refresh_token": None}
     )
     assert delete(access_of(cast), credential) is Revocation.REVOKED
-    assert revocations(offering) == [{"token": "at-1", "token_type_hint": "access_token"}]
+    assert revocations(offering) == [{"token": "canary-at-1", "token_type_hint": "access_token"}]
 
 
 def test_serving_has_stopped_before_the_resource_is_asked(

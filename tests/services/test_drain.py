@@ -39,7 +39,9 @@ def authorized(cast: Cast, server: LyingServer, count: int, *, path: str = "/tok
 def many(cast: Cast, token_server: LyingServer) -> list[Credential]:
     """A dozen due credentials at an endpoint that answers each with a token of its own."""
     made = authorized(cast, token_server, 12)
-    token_server.on("/token", lambda request: token_answer("at-2", refresh_token=f"{request.form['refresh_token']}2"))
+    token_server.on(
+        "/token", lambda request: token_answer("canary-at-2", refresh_token=f"{request.form['refresh_token']}2")
+    )
     for credential in made:
         make_due(credential)
     return made
@@ -86,9 +88,9 @@ def test_a_batch_is_claimed_with_as_many_queries_as_one(many: list[Credential]) 
 def test_what_was_left_unfinished_is_finished_and_not_asked_for_again(
     many: list[Credential], token_server: LyingServer
 ) -> None:
-    leave_attempt(many[0], answer={"access_token": "at-kept", "expires_in": 60})
+    leave_attempt(many[0], answer={"access_token": "canary-at-kept", "expires_in": 60})
     Workshop(4).work(actor=WORKER)
-    assert access_token_of(many[0]) == "at-kept"
+    assert access_token_of(many[0]) == "canary-at-kept"
     assert len(token_server.requests) == 11
 
 
@@ -96,11 +98,11 @@ def test_what_was_left_unfinished_is_finished_and_not_asked_for_again(
 def test_a_token_whose_address_was_edited_is_asked_for_at_the_new_one(
     many: list[Credential], token_server: LyingServer
 ) -> None:
-    token_server.on("/moved", token_answer("at-moved"))
+    token_server.on("/moved", token_answer("canary-at-moved"))
     payload = many[0].payload | {"token_url": token_server.url("/moved")}
     Credential.objects.filter(pk=many[0].pk).update(payload=payload)
     Workshop(4).work(actor=WORKER)
-    assert access_token_of(many[0]) == "at-moved"
+    assert access_token_of(many[0]) == "canary-at-moved"
     assert token_of(many[0]).endpoint != token_of(many[1]).endpoint
 
 
@@ -111,7 +113,11 @@ def test_failures_among_many_are_each_its_own(many: list[Credential], token_serv
 
     def answers(request: Recorded) -> Answer:
         number = len(token_server.requests)
-        return error_answer("invalid_grant") if number == 3 else token_answer("at-2", refresh_token=f"rt-{number}")
+        return (
+            error_answer("invalid_grant")
+            if number == 3
+            else token_answer("canary-at-2", refresh_token=f"canary-rt-{number}")
+        )
 
     token_server.on("/token", answers)
     Workshop(4).work(actor=WORKER)
@@ -237,7 +243,7 @@ def test_promise_21_a_hung_provider_never_delays_another_organizations_token(
     hung = authorized(cast, token_server, 30, path="/hung")
     healthy = authorized_credential(cast, token_server, path="/healthy")
     token_server.on("/hung", DRIPS)
-    token_server.on("/healthy", token_answer("at-2"))
+    token_server.on("/healthy", token_answer("canary-at-2"))
     # The same machine has two ports for two providers; here one server plays both.
     TokenEndpoint.objects.filter(pk=token_of(healthy).endpoint_id).update(host="healthy.example:443")
     monkeypatch.setattr("credentials.services.renewal.CALL_SECONDS", 4.0)
@@ -252,7 +258,7 @@ def test_promise_21_a_hung_provider_never_delays_another_organizations_token(
 
     def renewed() -> bool:
         workshop.work(actor=WORKER, seconds=1)
-        return access_token_of(healthy) == "at-2"
+        return access_token_of(healthy) == "canary-at-2"
 
     wait_until(renewed, seconds=10, what="the renewal of the healthy provider's token")
     # None of the calls that hang had ended before.

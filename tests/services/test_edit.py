@@ -66,7 +66,7 @@ def test_a_blank_secret_keeps_the_stored_one(cast: Cast, authorized: Credential)
 def test_a_new_name_or_way_of_sending_keeps_the_token(cast: Cast, authorized: Credential) -> None:
     saved = save(cast, authorized, name="Renamed", client_authentication="body", use_pkce=False)
     assert saved.status == Status.ACTIVE
-    assert access_token_of(saved) == "at-1"
+    assert access_token_of(saved) == "canary-at-1"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_renewal_under_way_cannot_bring_the_old_consent_back(
 ) -> None:
     OAuthToken.objects.update(refresh_at=timezone.now())
 
-    token_server.on("/token", while_asked(lambda: save(cast, authorized, scope="less"), token_answer("at-2")))
+    token_server.on("/token", while_asked(lambda: save(cast, authorized, scope="less"), token_answer("canary-at-2")))
     refresh.refresh(authorized.pk, actor=Actor.worker())
     assert token_of(authorized).access_token == ""
     authorized.refresh_from_db()
@@ -171,7 +171,7 @@ def test_an_exchange_under_way_cannot_bring_a_token_for_the_old_values(cast: Cas
     credential = new_credential(cast, token_server.url("/token"))
     pending = received_authorization(cast, credential)
 
-    token_server.on("/token", while_asked(lambda: save(cast, credential, scope="less"), token_answer("at-old")))
+    token_server.on("/token", while_asked(lambda: save(cast, credential, scope="less"), token_answer("canary-at-old")))
     exchange.exchange(pending)
     assert token_of(credential).access_token == ""
     credential.refresh_from_db()
@@ -195,7 +195,7 @@ def test_promise_30_a_new_host_demands_the_secret_again_and_nothing_is_saved(
         save(cast, authorized, **changes)
     assert needed.value.fields == ["client_secret"]
     assert Credential.objects.values().get() == before
-    assert access_token_of(authorized) == "at-1"
+    assert access_token_of(authorized) == "canary-at-1"
 
 
 def test_a_host_that_only_looks_the_same_in_small_letters_is_a_new_one(cast: Cast) -> None:
@@ -232,7 +232,7 @@ def test_the_later_of_two_who_edit_at_once_is_told(cast: Cast, authorized: Crede
         save(cast, authorized, version=seen, name="Second", scope="less")
     saved = Credential.objects.get()
     assert saved.name == "First"
-    assert access_token_of(saved) == "at-1"
+    assert access_token_of(saved) == "canary-at-1"
     assert actions_about(saved.pk).count("credential.edited") == 1
 
 
@@ -250,7 +250,7 @@ def test_a_name_that_is_taken_is_refused_and_nothing_is_saved(cast: Cast, author
     new_credential(cast, "https://as.example.com/token", name="Other")
     with pytest.raises(NameTaken):
         save(cast, authorized, name=name, scope="less")
-    assert access_token_of(authorized) == "at-1"
+    assert access_token_of(authorized) == "canary-at-1"
     assert "credential.edited" not in actions_about(authorized.pk)
 
 
@@ -282,7 +282,7 @@ def test_secrets_that_cannot_be_opened_can_be_replaced(
 
 
 def test_the_audit_entry_names_what_changed_and_tells_no_value(cast: Cast, authorized: Credential) -> None:
-    save(cast, authorized, scope="canary scope", client_secret="canary secret")
+    save(cast, authorized, scope="read less", client_secret="canary secret")
     entry = AuditEntry.objects.get(action="credential.edited")
     assert entry.actor_id == str(cast.bob.pk)
     assert entry.details == {"changed": ["scope"], "replaced": ["client_secret"]}
@@ -305,7 +305,7 @@ def test_where_the_audit_entry_cannot_be_written_nothing_is_changed(
     monkeypatch.setattr("credentials.services.edit.record", refuse)
     with pytest.raises(RuntimeError):
         save(cast, authorized, scope="less")
-    assert access_token_of(authorized) == "at-1"
+    assert access_token_of(authorized) == "canary-at-1"
     authorized.refresh_from_db()
     assert (authorized.version, authorized.status) == (1, Status.ACTIVE)
     assert authorized.payload["scope"] != "less"

@@ -28,7 +28,7 @@ from tests.support.lying_server import Answer, LyingServer, Recorded, error_answ
 from tests.support.people import Cast
 from tests.support.tokens import at_once, elsewhere, leave_attempt
 
-GRANTED = token_answer("at-1", refresh_token="rt-1", scope="read")
+GRANTED = token_answer("canary-at-1", refresh_token="canary-rt-1", scope="read")
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_code_becomes_a_token(credential: Credential, waiting: UUID, token_ser
         "redirect_uri": f"http://127.0.0.1:8000/oauth2/callback/{credential.pk}/",
         "code_verifier": verifier,
     }
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-1", "rt-1")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-1", "canary-rt-1")
     assert status_of(credential) == (Status.ACTIVE, "")
     assert credential.expires_at is None
     authorization = Authorization.objects.get(pk=waiting)
@@ -99,7 +99,7 @@ def test_the_same_task_in_many_workers_at_once_redeems_the_code_once(waiting: UU
 
 @pytest.mark.django_db
 def test_client_credentials_need_no_code(cast: Cast, token_server: LyingServer) -> None:
-    token_server.on("/token", token_answer("at-1"))
+    token_server.on("/token", token_answer("canary-at-1"))
     credential = new_credential(cast, token_server.url("/token"), grant="client_credentials")
     assert exchange(received_authorization(cast, credential))
     assert token_server.requests[0].form == {"grant_type": "client_credentials", "scope": credential.payload["scope"]}
@@ -110,7 +110,7 @@ def test_client_credentials_need_no_code(cast: Cast, token_server: LyingServer) 
 def test_without_a_refresh_token_the_end_of_access_is_known_from_the_beginning(
     credential: Credential, waiting: UUID, token_server: LyingServer
 ) -> None:
-    token_server.on("/token", token_answer("at-1", expires_in=600))
+    token_server.on("/token", token_answer("canary-at-1", expires_in=600))
     exchange(waiting)
     assert status_of(credential) == (Status.ACTIVE, "")
     assert credential.expires_at == token_of(credential).expires_at
@@ -121,7 +121,7 @@ def test_without_a_refresh_token_the_end_of_access_is_known_from_the_beginning(
 def test_a_token_of_unknown_end_that_nothing_renews_does_not_end(
     credential: Credential, waiting: UUID, token_server: LyingServer
 ) -> None:
-    token_server.on("/token", token_answer("at-1", expires_in=None))
+    token_server.on("/token", token_answer("canary-at-1", expires_in=None))
     exchange(waiting)
     assert (credential.expires_at, token_of(credential).expires_at) == (None, None)
 
@@ -162,15 +162,15 @@ def test_a_credential_that_works_goes_on_working_when_authorizing_it_anew_fails(
     token_server.on("/token", error_answer("invalid_grant"))
     exchange(received_authorization(cast, credential))
     assert status_of(credential) == (Status.ACTIVE, "")
-    assert (access_token_of(credential), token_of(credential).generation) == ("at-1", 1)
+    assert (access_token_of(credential), token_of(credential).generation) == ("canary-at-1", 1)
 
 
 @pytest.mark.django_db
 def test_authorizing_anew_replaces_everything_of_the_grant_before(cast: Cast, token_server: LyingServer) -> None:
     credential = authorized_credential(cast, token_server)
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     exchange(received_authorization(cast, credential))
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", None)
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-2", None)
     assert token_of(credential).generation == 2
 
 
@@ -178,10 +178,13 @@ def test_authorizing_anew_replaces_everything_of_the_grant_before(cast: Cast, to
 def test_the_answer_that_a_dead_worker_stored_is_applied_without_a_call(
     credential: Credential, waiting: UUID, token_server: LyingServer
 ) -> None:
-    begin(interrupt(waiting), answer='{"access_token": "at-stored", "token_type": "Bearer", "refresh_token": "rt-s"}')
+    begin(
+        interrupt(waiting),
+        answer='{"access_token": "canary-at-stored", "token_type": "Bearer", "refresh_token": "canary-rt-s"}',
+    )
     assert sweep.find().interrupted == [waiting]
     assert take_up(waiting)
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-stored", "rt-s")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-stored", "canary-rt-s")
     assert status_of(credential) == (Status.ACTIVE, "")
     assert token_server.requests == []
     assert not take_up(waiting)
@@ -304,13 +307,13 @@ def test_an_exchange_overtakes_the_lease_of_a_renewal(cast: Cast, token_server: 
     credential = authorized_credential(cast, token_server)
     mine = lease.claim(token_of(credential))
     assert mine is not None
-    late = leave_attempt(credential, answer={"access_token": "at-late"})
-    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"))
+    late = leave_attempt(credential, answer={"access_token": "canary-at-late"})
+    token_server.on("/token", token_answer("canary-at-2", refresh_token="canary-rt-2"))
     exchange(received_authorization(cast, credential))
     assert not journal.apply(
         late,
-        service.answer.parse(RawAnswer(200, {}, '{"access_token": "at-late"}')),
+        service.answer.parse(RawAnswer(200, {}, '{"access_token": "canary-at-late"}')),
         actor=service.Actor.worker(),
         lease=mine,
     )
-    assert access_token_of(credential) == "at-2"
+    assert access_token_of(credential) == "canary-at-2"

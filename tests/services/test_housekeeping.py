@@ -72,10 +72,10 @@ def test_the_sweep_deletes_a_batch_of_the_oldest(
 
 def test_the_account_of_the_latest_is_remembered_however_old_it_is(cast: Cast, token_server: LyingServer) -> None:
     credential = new_credential(cast, token_server.url("/token"))
-    authorize_as(cast, credential, token_server, granted_by("1", "at-1"))
+    authorize_as(cast, credential, token_server, granted_by("1", "canary-at-1"))
     ended_ago(1000)
     assert delete() == 0
-    asked = authorize_as(cast, credential, token_server, granted_by("2", "at-2"))
+    asked = authorize_as(cast, credential, token_server, granted_by("2", "canary-at-2"))
     assert asked.status == AuthorizationStatus.ASKING
 
 
@@ -83,21 +83,21 @@ def test_a_later_account_lets_old_ones_go(cast: Cast, token_server: LyingServer)
     credential = new_credential(cast, token_server.url("/token"))
     other = new_credential(cast, token_server.url("/token"))
     for each in (credential, other):
-        authorize_as(cast, each, token_server, granted_by("1", "at-1"))
+        authorize_as(cast, each, token_server, granted_by("1", "canary-at-1"))
     ended_ago(91)
-    recent = authorize_as(cast, credential, token_server, granted_by("1", "at-2"))
+    recent = authorize_as(cast, credential, token_server, granted_by("1", "canary-at-2"))
     assert credential.authorizations.get() == recent
     assert other.authorizations.count() == 1
     Authorization.objects.filter(pk=recent.pk).update(finished_at=database_now() - 89 * DAY)
-    authorize_as(cast, credential, token_server, granted_by("1", "at-3"))
+    authorize_as(cast, credential, token_server, granted_by("1", "canary-at-3"))
     assert credential.authorizations.count() == 2
 
 
 def test_an_accepted_account_lets_old_ones_go_too(cast: Cast, token_server: LyingServer) -> None:
     credential = new_credential(cast, token_server.url("/token"))
-    authorize_as(cast, credential, token_server, granted_by("1", "at-1"))
+    authorize_as(cast, credential, token_server, granted_by("1", "canary-at-1"))
     ended_ago(91)
-    asked = authorize_as(cast, credential, token_server, granted_by("2", "at-2"))
+    asked = authorize_as(cast, credential, token_server, granted_by("2", "canary-at-2"))
     assert credential.authorizations.count() == 2
     account.use(access_of(cast), asked)
     assert credential.authorizations.get() == asked

@@ -30,9 +30,13 @@ WORKER = Actor.worker()
 
 @pytest.fixture
 def credential(cast: Cast, token_server: LyingServer) -> Credential:
-    """Authorized: access token at-1, refresh token rt-1. The next answer rotates both."""
+    """Authorized: access token canary-at-1, refresh token canary-rt-1. The next answer rotates both."""
     made = authorized_credential(cast, token_server)
-    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), token_answer("at-3", refresh_token="rt-3"))
+    token_server.on(
+        "/token",
+        token_answer("canary-at-2", refresh_token="canary-rt-2"),
+        token_answer("canary-at-3", refresh_token="canary-rt-3"),
+    )
     return made
 
 
@@ -41,8 +45,8 @@ def test_a_due_token_is_renewed_with_its_refresh_token(credential: Credential, t
     make_due(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
     (request,) = token_server.requests
-    assert request.form == {"grant_type": "refresh_token", "refresh_token": "rt-1"}
-    assert access_token_of(credential) == "at-2"
+    assert request.form == {"grant_type": "refresh_token", "refresh_token": "canary-rt-1"}
+    assert access_token_of(credential) == "canary-at-2"
     assert token_of(credential).generation == 2
     assert token_of(credential).refresh_at > database_now()
 
@@ -59,20 +63,20 @@ def test_promise_15_a_rotated_refresh_token_is_replaced_in_the_same_write_as_the
     ]
     assert len(writes) == 1
     assert '"refresh_token" = ' in writes[0]
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-2")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-2", "canary-rt-2")
 
 
 @pytest.mark.django_db
 def test_promise_15_an_answer_without_refresh_token_keeps_the_old_one(
     credential: Credential, token_server: LyingServer
 ) -> None:
-    token_server.on("/token", token_answer("at-2"), token_answer("at-3"))
-    for access_token in ("at-2", "at-3"):
+    token_server.on("/token", token_answer("canary-at-2"), token_answer("canary-at-3"))
+    for access_token in ("canary-at-2", "canary-at-3"):
         make_due(credential)
         assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
         assert access_token_of(credential) == access_token
-        assert refresh_token_of(credential) == "rt-1"
-    assert [request.form["refresh_token"] for request in token_server.requests] == ["rt-1", "rt-1"]
+        assert refresh_token_of(credential) == "canary-rt-1"
+    assert [request.form["refresh_token"] for request in token_server.requests] == ["canary-rt-1", "canary-rt-1"]
 
 
 @pytest.mark.django_db
@@ -93,7 +97,7 @@ def test_promise_18_the_same_task_twice_calls_once(credential: Credential, token
 def test_promise_18_the_same_task_in_many_workers_at_once_calls_once(
     credential: Credential, token_server: LyingServer
 ) -> None:
-    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), error_answer("invalid_grant"))
+    token_server.on("/token", token_answer("canary-at-2", refresh_token="canary-rt-2"), error_answer("invalid_grant"))
     make_due(credential)
     outcomes = at_once([lambda: refresh(credential.pk, actor=WORKER)] * 8)
     assert outcomes.count(Outcome.RENEWED) == 1
@@ -134,11 +138,11 @@ def test_a_token_that_another_process_is_renewing_is_left_to_it(
 @pytest.mark.django_db
 def test_client_credentials_are_asked_anew(cast: Cast, token_server: LyingServer) -> None:
     credential = authorized_credential(cast, token_server, grant="client_credentials")
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     make_due(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
     assert token_server.requests[0].form["grant_type"] == "client_credentials"
-    assert access_token_of(credential) == "at-2"
+    assert access_token_of(credential) == "canary-at-2"
     assert token_of(credential).refresh_at is not None
 
 
@@ -168,7 +172,7 @@ def test_promise_20_any_expires_in_gives_an_end_within_bounds(
     credential: Credential, token_server: LyingServer, expires_in: str
 ) -> None:
     member = f', "expires_in": {expires_in}' if expires_in else ""
-    body = f'{{"access_token": "at-2", "token_type": "Bearer"{member}}}'
+    body = f'{{"access_token": "canary-at-2", "token_type": "Bearer"{member}}}'
     token_server.on("/token", Answer(body=body.encode(), headers={"Content-Type": "application/json"}))
     make_due(credential)
     before = database_now()
@@ -184,7 +188,7 @@ def test_promise_20_any_expires_in_gives_an_end_within_bounds(
 def test_a_number_with_a_thousand_digits_is_no_reason_to_fail_for_ever(
     credential: Credential, token_server: LyingServer
 ) -> None:
-    body = b'{"access_token": "at-2", "token_type": "Bearer", "expires_in": 1' + b"0" * 1000 + b"}"
+    body = b'{"access_token": "canary-at-2", "token_type": "Bearer", "expires_in": 1' + b"0" * 1000 + b"}"
     token_server.on("/token", Answer(body=body))
     make_due(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
@@ -220,7 +224,7 @@ def test_the_scope_of_the_renewed_token_is_kept_unless_the_answer_names_another(
     make_due(credential)
     refresh(credential.pk, actor=WORKER)
     assert token_of(credential).scope == granted
-    token_server.on("/token", token_answer("at-9", scope="read"))
+    token_server.on("/token", token_answer("canary-at-9", scope="read"))
     make_due(credential)
     refresh(credential.pk, actor=WORKER)
     assert token_of(credential).scope == "read"

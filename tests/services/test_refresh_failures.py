@@ -25,7 +25,7 @@ WORKER = Actor.worker()
 
 @pytest.fixture
 def credential(cast: Cast, token_server: LyingServer) -> Credential:
-    """Authorized: access token at-1, refresh token rt-1."""
+    """Authorized: access token canary-at-1, refresh token canary-rt-1."""
     return authorized_credential(cast, token_server)
 
 
@@ -58,13 +58,13 @@ def test_what_only_an_edit_can_mend_is_not_tried_again(
     assert refresh(credential.pk, actor=WORKER) is Outcome.ENDED
     assert status_of(credential) == (Status.FAILED, code)
     assert sweep.due_renewals() == []
-    assert refresh_token_of(credential) == "rt-1"
+    assert refresh_token_of(credential) == "canary-rt-1"
 
 
 PASSING = {
     "500": Answer(status=500),
     "502 in HTML": Answer(status=502, body=b"<html>Bad gateway</html>", headers={"Content-Type": "text/html"}),
-    "503 with a token": token_answer("at-evil", status=503),
+    "503 with a token": token_answer("canary-at-evil", status=503),
     "429": Answer(status=429),
     "408": Answer(status=408),
     "temporarily_unavailable": error_answer("temporarily_unavailable"),
@@ -88,7 +88,7 @@ def test_promise_19_a_failure_that_may_pass_is_tried_again_later(
     token = token_of(credential)
     assert before + timedelta(seconds=3.7) <= token.refresh_at <= database_now() + timedelta(seconds=5)
     assert (token.failures, token.generation, token.lease_until) == (1, 1, None)
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-1", "rt-1")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-1", "canary-rt-1")
     # Its access token lives, so nobody is alarmed.
     assert status_of(credential) == (Status.ACTIVE, "")
 
@@ -129,9 +129,9 @@ def test_promise_19_an_outage_of_any_length_ends_nothing(credential: Credential,
         assert wait <= timedelta(seconds=schedule.LONGEST_WAIT)
     assert wait > timedelta(seconds=600)
     assert status_of(credential) == (Status.FAILED, "server_error")
-    assert refresh_token_of(credential) == "rt-1"
+    assert refresh_token_of(credential) == "canary-rt-1"
 
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     make_ended(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
     assert status_of(credential) == (Status.ACTIVE, "")
@@ -140,13 +140,13 @@ def test_promise_19_an_outage_of_any_length_ends_nothing(credential: Credential,
 
 @pytest.mark.django_db
 def test_promise_19_a_person_can_retry_during_the_back_off(credential: Credential, token_server: LyingServer) -> None:
-    token_server.on("/token", Answer(status=503), token_answer("at-2"))
+    token_server.on("/token", Answer(status=503), token_answer("canary-at-2"))
     make_ended(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.WAIT
     assert refresh(credential.pk, actor=WORKER) is Outcome.NOT_DUE
     seen = token_of(credential).generation
     assert refresh(credential.pk, actor=WORKER, instead_of=seen) is Outcome.RENEWED
-    assert access_token_of(credential) == "at-2"
+    assert access_token_of(credential) == "canary-at-2"
 
 
 HANGING = {

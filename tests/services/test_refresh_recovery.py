@@ -32,7 +32,7 @@ WORKER = Actor.worker()
 
 @pytest.fixture
 def credential(cast: Cast, token_server: LyingServer) -> Credential:
-    """Authorized: access token at-1, refresh token rt-1."""
+    """Authorized: access token canary-at-1, refresh token canary-rt-1."""
     return authorized_credential(cast, token_server)
 
 
@@ -47,11 +47,11 @@ def test_promise_16_the_answer_that_a_dead_process_stored_is_applied_without_a_c
 ) -> None:
     if due:
         make_ended(credential)
-    leave_attempt(credential, answer={"access_token": "at-2", "refresh_token": "rt-2", "expires_in": 60})
+    leave_attempt(credential, answer={"access_token": "canary-at-2", "refresh_token": "canary-rt-2", "expires_in": 60})
     leave_lease(credential)
     assert sweep.due_renewals() == [credential.pk]
     assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-2")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-2", "canary-rt-2")
     assert token_server.requests == []
     assert not TokenAttempt.objects.exclude(answer="").exists()
 
@@ -72,7 +72,7 @@ def test_a_stored_refusal_counts_as_well(credential: Credential, token_server: L
 def test_a_stored_answer_survives_a_swap_that_the_database_refused(
     credential: Credential, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), error_answer("invalid_grant"))
+    token_server.on("/token", token_answer("canary-at-2", refresh_token="canary-rt-2"), error_answer("invalid_grant"))
     make_ended(credential)
 
     def locked(*args: object, **kwargs: object) -> bool:
@@ -84,7 +84,7 @@ def test_a_stored_answer_survives_a_swap_that_the_database_refused(
             refresh(credential.pk, actor=WORKER)
     # Nobody has to wait for the lease to end: it was given back.
     assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-2")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-2", "canary-rt-2")
     assert len(token_server.requests) == 1
 
 
@@ -93,13 +93,13 @@ def test_a_stored_answer_survives_a_swap_that_the_database_refused(
 def test_a_rotated_answer_outlives_a_database_that_is_away_for_a_while(
     credential: Credential, token_server: LyingServer
 ) -> None:
-    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), error_answer("invalid_grant"))
+    token_server.on("/token", token_answer("canary-at-2", refresh_token="canary-rt-2"), error_answer("invalid_grant"))
     make_ended(credential)
     away = Away(4)
     with connection.execute_wrapper(away):
         assert refresh(credential.pk, actor=WORKER) is Outcome.RENEWED
     assert away.left == 0
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-2")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-2", "canary-rt-2")
     assert len(token_server.requests) == 1
 
 
@@ -108,11 +108,11 @@ def test_a_rotated_answer_outlives_a_database_that_is_away_for_a_while(
 def test_the_first_token_outlives_a_database_that_is_away_for_a_while(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
-    token_server.on("/token", token_answer("at-2", refresh_token="rt-2"), error_answer("invalid_grant"))
+    token_server.on("/token", token_answer("canary-at-2", refresh_token="canary-rt-2"), error_answer("invalid_grant"))
     waiting = received_authorization(cast, credential)
     with connection.execute_wrapper(Away(4)):
         assert exchange.exchange(waiting)
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-2", "rt-2")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-2", "canary-rt-2")
     assert len(token_server.requests) == 1
 
 
@@ -122,7 +122,7 @@ def test_a_database_that_stays_away_is_not_waited_for_longer_than_the_lease_last
     credential: Credential, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "LAST_MOMENT_TO_STORE", 0.05)
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     make_ended(credential)
     with connection.execute_wrapper(Away(1_000_000)), pytest.raises(OperationalError):
         refresh(credential.pk, actor=WORKER)
@@ -150,7 +150,7 @@ def test_promise_16_a_request_without_an_answer_is_repeated_once_with_the_old_re
     assert refresh(credential.pk, actor=WORKER) is Outcome.ENDED
     left.refresh_from_db()
     assert (left.state, left.error) == (AttemptState.FAILED, "interrupted")
-    assert [request.form["refresh_token"] for request in token_server.requests] == ["rt-1"]
+    assert [request.form["refresh_token"] for request in token_server.requests] == ["canary-rt-1"]
     credential.refresh_from_db()
     assert (credential.status, credential.status_code) == (Status.NEEDS_AUTHORIZATION, "invalid_grant")
     assert sweep.due_renewals() == []
@@ -196,15 +196,15 @@ def test_promise_18_a_late_answer_is_dropped_after_somebody_authorized_again(
 
     def answers(request: Recorded) -> Answer:
         if request.form["grant_type"] == Grant.AUTHORIZATION_CODE:
-            return token_answer("at-new", refresh_token="rt-new")
+            return token_answer("canary-at-new", refresh_token="canary-rt-new")
         # While the refresh is on its way, the person authorizes anew.
         assert elsewhere(lambda: exchange.exchange(authorization))
-        return token_answer("at-late", refresh_token="rt-late")
+        return token_answer("canary-at-late", refresh_token="canary-rt-late")
 
     token_server.on("/token", answers)
     make_due(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.BUSY
-    assert (access_token_of(credential), refresh_token_of(credential)) == ("at-new", "rt-new")
+    assert (access_token_of(credential), refresh_token_of(credential)) == ("canary-at-new", "canary-rt-new")
     assert token_of(credential).generation == 2
     assert sorted(TokenAttempt.objects.values_list("state", "error")) == [
         ("applied", ""),
@@ -221,7 +221,7 @@ def test_a_late_refusal_does_not_end_what_was_authorized_meanwhile(
 
     def answers(request: Recorded) -> Answer:
         if request.form["grant_type"] == Grant.AUTHORIZATION_CODE:
-            return token_answer("at-new", refresh_token="rt-new")
+            return token_answer("canary-at-new", refresh_token="canary-rt-new")
         assert elsewhere(lambda: exchange.exchange(authorization))
         return error_answer("invalid_grant")
 
@@ -231,28 +231,28 @@ def test_a_late_refusal_does_not_end_what_was_authorized_meanwhile(
     credential.refresh_from_db()
     assert credential.status == Status.ACTIVE
     assert token_of(credential).refresh_at is not None
-    assert access_token_of(credential) == "at-new"
+    assert access_token_of(credential) == "canary-at-new"
 
 
 @pytest.mark.django_db
 def test_an_authorization_erases_what_older_renewals_left(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
-    left = leave_attempt(credential, answer={"access_token": "at-orphan"})
+    left = leave_attempt(credential, answer={"access_token": "canary-at-orphan"})
     leave_lease(credential)
-    token_server.on("/token", token_answer("at-new", refresh_token="rt-new"))
+    token_server.on("/token", token_answer("canary-at-new", refresh_token="canary-rt-new"))
     assert exchange.exchange(received_authorization(cast, credential))
     left.refresh_from_db()
     assert (left.state, left.error, left.answer) == (AttemptState.FAILED, "superseded", "")
     assert refresh(credential.pk, actor=WORKER) is Outcome.NOT_DUE
-    assert access_token_of(credential) == "at-new"
+    assert access_token_of(credential) == "canary-at-new"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_credential_deleted_during_the_call_does_no_harm(credential: Credential, token_server: LyingServer) -> None:
     def answers(request: Recorded) -> Answer:
         elsewhere(lambda: delete(credential))
-        return token_answer("at-2", refresh_token="rt-2")
+        return token_answer("canary-at-2", refresh_token="canary-rt-2")
 
     token_server.on("/token", answers)
     make_due(credential)
@@ -263,7 +263,7 @@ def test_a_credential_deleted_during_the_call_does_no_harm(credential: Credentia
     assert not TokenAttempt.objects.exists()
 
 
-GRANTED, REFUSED, DOWN = token_answer("at-2"), error_answer("invalid_grant"), Answer(status=503)
+GRANTED, REFUSED, DOWN = token_answer("canary-at-2"), error_answer("invalid_grant"), Answer(status=503)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -315,8 +315,8 @@ def test_the_lease_of_a_dead_process_on_a_token_that_is_not_due_is_cleared(
 
 @pytest.mark.django_db
 def test_attempts_of_an_older_generation_are_not_applied(credential: Credential, token_server: LyingServer) -> None:
-    leave_attempt(credential, answer={"access_token": "at-old"})
+    leave_attempt(credential, answer={"access_token": "canary-at-old"})
     change_token(credential, generation=5)
     leave_lease(credential)
     assert refresh(credential.pk, actor=WORKER) is Outcome.NOT_DUE
-    assert access_token_of(credential) == "at-1"
+    assert access_token_of(credential) == "canary-at-1"

@@ -32,7 +32,7 @@ def given_up(cast: Cast, token_server: LyingServer, settings: Settings) -> Crede
     assert revive.with_the_keys_that_are_back() == 0
     assert token_server.requests == []
     settings.CREDENTIAL_KEYS = right
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     credential.refresh_from_db()
     assert (credential.status, credential.status_code) == (Status.FAILED, "secrets_unreadable")
     return credential
@@ -48,7 +48,7 @@ def test_the_start_of_a_worker_takes_it_up_and_it_works_again(
     assert refresh(given_up.pk, actor=WORKER) is Outcome.RENEWED
     given_up.refresh_from_db()
     assert given_up.status == Status.ACTIVE
-    assert access_token_of(given_up) == "at-2"
+    assert access_token_of(given_up) == "canary-at-2"
     assert revive.with_the_keys_that_are_back() == 0
 
 
@@ -56,7 +56,7 @@ def test_a_bot_is_served_at_once(given_up: Credential) -> None:
     assert revive.with_the_keys_that_are_back() == 1
     token = runtime.make_ready(given_up, actor=WORKER).material.token
     assert token is not None
-    assert token.access_token == "at-2"
+    assert token.access_token == "canary-at-2"
 
 
 @pytest.mark.parametrize("column", ["secrets", "refresh_token"])

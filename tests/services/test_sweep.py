@@ -146,13 +146,13 @@ def test_old_drafts_and_old_journal_entries_go_and_young_ones_stay(cast: Cast, c
     TokenAttempt.objects.filter(pk=attempt.pk).update(finished_at=now - timedelta(days=31))
     assert sweep.tidy().deleted == 1
     assert Draft.objects.count() == 1
-    assert access_token_of(credential) == "at-1"
+    assert access_token_of(credential) == "canary-at-1"
 
 
 @pytest.mark.django_db
 def test_a_tidy_database_stays_as_it_is(credential: Credential, token_server: LyingServer) -> None:
     before = token_of(credential)
-    token_server.on("/token", token_answer("at-2"))
+    token_server.on("/token", token_answer("canary-at-2"))
     assert sweep.tidy() == sweep.Tidied(0, 0, 0)
     assert sweep.find() == sweep.Work([], [], [])
     assert token_of(credential).generation == before.generation

@@ -33,12 +33,12 @@ def test_promise_17_with_the_queue_down_the_answer_is_kept_and_the_sweep_finds_i
         raise trouble
 
     monkeypatch.setattr(current_app, "send_task", down)
-    token_server.on("/token", token_answer("at-1"))
+    token_server.on("/token", token_answer("canary-at-1"))
     waiting = received_authorization(cast, credential)
     assert "The queue is not reachable" in caplog.text
     assert sweep.find().exchanges == [waiting]
     assert exchange.exchange(waiting)
-    assert access_token_of(credential) == "at-1"
+    assert access_token_of(credential) == "canary-at-1"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -25,7 +25,7 @@ def id_token(subject: object = "1", **claims: Any) -> str:
 def granted_by(subject: object, access_token: str, **members: Any) -> Answer:
     """A token endpoint's answer with the ID token of one account, known by an e-mail address."""
     who = id_token(subject, email=f"{subject}@example.com")
-    return token_answer(access_token, **{"refresh_token": f"rt-of-{access_token}", "id_token": who, **members})
+    return token_answer(access_token, **{"refresh_token": f"canary-rt-of-{access_token}", "id_token": who, **members})
 
 
 def authorize_as(cast: Cast, credential: Credential, server: LyingServer, answer: Answer) -> Authorization:

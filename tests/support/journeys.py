@@ -273,12 +273,12 @@ def authorized_credential(
 ) -> Credential:
     """A credential whose first token came from `server` by a real exchange; `server.requests` is empty afterwards.
 
-    The first answer is access token `at-1`, refresh token `rt-1` (not for client credentials), one hour; `answer`
+    The first answer is `canary-at-1`, with `canary-rt-1` (not for client credentials) and one hour; `answer`
     replaces its members, and None leaves one out. Script the next answers with `server.on(path, …)`.
     """
     credential = new_credential(cast, server.url(path), grant=grant, **entered)
-    members: dict[str, object] = {"refresh_token": "rt-1"} if grant == "authorization_code" else {}
-    server.on(path, token_answer(**{"access_token": "at-1", **members, **(answer or {})}))  # type: ignore[arg-type]
+    members: dict[str, object] = {"refresh_token": "canary-rt-1"} if grant == "authorization_code" else {}
+    server.on(path, token_answer(**{"access_token": "canary-at-1", **members, **(answer or {})}))  # type: ignore[arg-type]
     assert exchange.exchange(received_authorization(cast, credential))
     credential.refresh_from_db()
     assert token_of(credential).access_token, credential.status_reason

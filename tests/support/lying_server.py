@@ -1,7 +1,7 @@
 """A server that answers exactly what a test tells it to, however impolite; it also plays a token endpoint.
 
     server = serve()                                  # the fixture `serve`; `lying_server` is one plain server
-    server.answers(token_answer("at-1"), Answer(status=503))      # in turn; the last one is repeated
+    server.answers(token_answer("canary-at-1"), Answer(status=503))      # in turn; the last one is repeated
     server.on("/revoke", Answer(status=200))                      # a path of its own
     server.url("/token"), server.allow_entry, server.requests[0].form["grant_type"]
 
@@ -80,7 +80,7 @@ def json_answer(document: object, *, status: int = 200, headers: Mapping[str, st
     return Answer(status=status, body=body, headers={"Content-Type": "application/json"} | dict(headers or {}), **how)
 
 
-def token_answer(access_token: str = "at-1", *, status: int = 200, **members: object) -> Answer:  # noqa: S107
+def token_answer(access_token: str = "canary-at-1", *, status: int = 200, **members: object) -> Answer:  # noqa: S107
     """A token endpoint's answer; a member that is None is left out."""
     document = {"access_token": access_token, "token_type": "Bearer", "expires_in": 3600} | members
     return json_answer({name: value for name, value in document.items() if value is not None}, status=status)

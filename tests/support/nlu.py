@@ -97,7 +97,7 @@ def decoded(part: str) -> dict[str, Any]:
 
 
 def google_token_endpoint(key: RSAPrivateKey, token_uri: str, *, lifetime: int = 3599) -> Callable[[Recorded], Answer]:
-    """RFC 7523 §3 as Google checks it: signature, issuer, audience, times. Tokens are ya29.1, ya29.2, …"""
+    """RFC 7523 §3 as Google checks it: signature, issuer, audience, times. Tokens are ya29.canary-1, …"""
     numbers = itertools.count(1)
 
     def answer(request: Recorded) -> Answer:
@@ -121,7 +121,7 @@ def google_token_endpoint(key: RSAPrivateKey, token_uri: str, *, lifetime: int =
             return error_answer("invalid_grant", "Invalid JWT.")
         if not said["scope"] or not (said["iat"] <= now < said["exp"] <= said["iat"] + 3600):
             return error_answer("invalid_grant", "Token must be a short-lived token.")
-        token = f"ya29.{next(numbers)}"
+        token = f"ya29.canary-{next(numbers)}"
         return json_answer({"access_token": token, "expires_in": lifetime, "token_type": "Bearer"})
 
     return answer
@@ -140,7 +140,7 @@ def iam_endpoint(api_key: str, *, lifetime: int = 3600) -> Callable[[Recorded], 
             return json_answer({"errorCode": "BXNIM0415E", "errorMessage": message, "context": {}}, status=400)
         return json_answer(
             {
-                "access_token": f"iam-{next(numbers)}",
+                "access_token": f"canary-iam-{next(numbers)}",
                 "refresh_token": "not_supported",
                 "token_type": "Bearer",
                 "expires_in": lifetime,

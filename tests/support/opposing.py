@@ -117,7 +117,7 @@ class Scene:
         abandoned = authorize.start(self.access, credential, nonce="n").authorization
         for authorization in (answered, None):
             attempt = journal.begin(token, Grant.CLIENT_CREDENTIALS, now, authorization=authorization)
-            journal.keep_answer(attempt, RawAnswer(200, {}, '{"access_token": "at-2", "token_type": "Bearer"}'))
+            journal.keep_answer(attempt, RawAnswer(200, {}, '{"access_token": "canary-at-2", "token_type": "Bearer"}'))
         entered = {**room(credential.kind).entered(credential.payload), "client_secret": "another"}
 
         def save() -> object:

@@ -19,7 +19,7 @@ import pytest
 from tests.support.databases import Postgres
 from tests.support.environment import scratch_environment
 from tests.support.processes import ROOT, Server, answers, free_port
-from tests.support.remains import remains, sightings
+from tests.support.remains import keys_in, printed, remains, sightings
 
 
 class Product:
@@ -49,10 +49,13 @@ class Product:
         )
         self._keep(done.stderr)
         assert done.returncode == 0 or not check, f"manage.py {arguments[0]}:\n{done.stdout}{done.stderr}"
+        if arguments[0] != "shell":  # what a test's own words print is the test's
+            seen = printed(arguments[0], done.stdout, self.env)
+            assert seen == [], f"secrets were printed: {seen}"
         return done.stdout
 
     def _keep(self, said: str) -> None:
-        """What a command logged is searched with the other logs; what it printed was asked for."""
+        """What a command logged is searched with the other logs, when the product is retired."""
         log = self.folder / "log" / "manage.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a") as kept:
@@ -184,7 +187,7 @@ class Factory:
         seen = [
             f"{product.folder.name}/{each}"
             for product in products
-            for each in sightings(remains(product.folder, product.env))
+            for each in sightings(remains(product.folder, product.env), also=keys_in(product.env))
         ]
         assert seen == [], f"secrets were left behind: {seen}"
 

@@ -16,10 +16,12 @@ import redis
 from organizations import service_tokens
 from tests.support.canary import MARK, PASSWORD, Canary, any_of, unfold
 from tests.support.databases import POSTGRES_FOLDERS, redis_keys
-from tests.support.processes import find_program
+from tests.support.processes import ROOT, find_program
 
 # Twice: a session is compressed and then encoded. `test_canary.py` unfolds its own products further.
 DEPTH = 2
+# Tracebacks name it, and a checkout may be called anything, the mark too.
+_HERE = str(ROOT).encode()
 _KNOWN = {
     pattern: name
     for name, core in (("a marked secret", MARK), ("a person's password", PASSWORD))
@@ -32,17 +34,37 @@ _FORMS = {
     "a signed token": re.compile(rb"eyJ[\w-]{16,}\.eyJ[\w-]{16,}\.[\w-]{16,}"),
     "a private key": re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
 }
+# Commands whose purpose it is; every other one keeps what it knows to itself.
+PRINTED_ON_PURPOSE = re.compile(r"what (create_service_token|demo) printed: a service token")
 
 
-def sightings(places: Mapping[str, bytes], depth: int = DEPTH) -> list[str]:
-    """Where a secret was seen: `PLACE: WHAT`, without its value. Empty when there is none."""
+def sightings(places: Mapping[str, bytes], depth: int = DEPTH, also: Mapping[bytes, str] | None = None) -> list[str]:
+    """Where a secret was seen: `PLACE: WHAT`, without its value. Empty when there is none.
+
+    `also` has the names of further secrets that are looked for, by their values.
+    """
     seen = set()
     for place, content in places.items():
+        content = content.replace(_HERE, b"")
         layers = b"\0".join(unfold(content, depth))  # thousands of short ones: together they are searched in no time
         found = {_KNOWN[each] for each in _WANTED.findall(layers)}
         found |= {name for name, form in _FORMS.items() if form.search(layers)}
+        found |= {name for value, name in (also or {}).items() if value in layers}
         seen |= {f"{place}: {name}" for name in found}
     return sorted(seen)
+
+
+def keys_in(env: Mapping[str, str]) -> dict[bytes, str]:
+    """The product's own keys, which nothing that it writes holds; for `also`."""
+    credential_keys = [each.rpartition(":")[2] for each in env.get("CREDENTIAL_KEYS", "").split(",")]
+    found = dict.fromkeys(credential_keys, "a credential key") | {env.get("SECRET_KEY", ""): "the SECRET_KEY"}
+    return {value.encode(): name for value, name in found.items() if value}
+
+
+def printed(command: str, words: str, env: Mapping[str, str]) -> list[str]:
+    """What `manage.py COMMAND` of a product printed and should not have."""
+    seen = sightings({f"what {command} printed": words.encode()}, also=keys_in(env))
+    return [each for each in seen if not PRINTED_ON_PURPOSE.fullmatch(each)]
 
 
 def remains(folder: Path, env: Mapping[str, str]) -> dict[str, bytes]:

@@ -79,8 +79,8 @@ def test_google_auth_accepts_the_stored_json_at_the_endpoint_that_accepts_our_ex
     stored = json.loads(google.open_secrets()["credentials"])
     theirs = service_account.Credentials.from_service_account_info(stored, scopes=["https://example.com/scope"])
     theirs.refresh(GoogleTransport())
-    assert theirs.token == "ya29.1"
-    assert train(google).access.token.access_token == "ya29.2"
+    assert theirs.token == "ya29.canary-1"
+    assert train(google).access.token.access_token == "ya29.canary-2"
     assert [request.path for request in server.requests] == ["/token", "/token"]
 
 
@@ -100,7 +100,7 @@ def test_google_gives_a_token_the_endpoint_and_the_project(google: Credential, t
         "https://dialogflow.googleapis.com",
         PROJECT,
     )
-    assert (access.token.access_token, access.token.token_type) == ("ya29.1", "Bearer")
+    assert (access.token.access_token, access.token.token_type) == ("ya29.canary-1", "Bearer")
     assert handed_out.expires_at is not None
     assert abs(handed_out.expires_at - database_now() - timedelta(seconds=3599)) < timedelta(seconds=30)
 
@@ -121,7 +121,7 @@ def test_watson_gives_an_iam_token_and_the_url(watson: Credential, server: Lying
     handed_out = train(watson)
     access = handed_out.access
     assert (access.provider, access.endpoint, access.project_id) == ("ibm_watson", WATSON_URL, None)
-    assert (access.token.access_token, access.token.token_type) == ("iam-1", "Bearer")
+    assert (access.token.access_token, access.token.token_type) == ("canary-iam-1", "Bearer")
     assert handed_out.expires_at is not None
     assert server.requests[0].form == {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": API_KEY}
     # "not_supported" is what IBM calls no refresh token.
@@ -143,7 +143,7 @@ def test_watsons_user_name_and_password_are_handed_out_encoded_and_nobody_is_cal
 
 def test_the_token_is_kept_sealed_and_asked_for_once(google: Credential, server: LyingServer, train: Train) -> None:
     for _ in range(3):
-        assert train(google).access.token.access_token == "ya29.1"
+        assert train(google).access.token.access_token == "ya29.canary-1"
     assert len(server.requests) == 1
     assert "ya29" not in token_of(google).access_token
     assert [attempt.state for attempt in TokenAttempt.objects.all()] == ["applied"]
@@ -159,14 +159,14 @@ def test_twenty_that_ask_at_once_for_the_first_token_cause_one_exchange(
     OAuthToken.objects.all().delete()
     server.requests.clear()
     results = at_once([lambda: train(google)] * 20)
-    assert {result.access.token.access_token for result in results} == {"ya29.2"}
+    assert {result.access.token.access_token for result in results} == {"ya29.canary-2"}
     assert len(server.requests) == 1
 
 
 def test_an_ended_token_is_renewed_with_the_stored_secret(watson: Credential, train: Train) -> None:
     train(watson)
     make_ended(watson)
-    assert train(watson).access.token.access_token == "iam-2"
+    assert train(watson).access.token.access_token == "canary-iam-2"
 
 
 def test_a_worker_renews_it_before_it_ends(google: Credential, train: Train) -> None:
@@ -174,7 +174,7 @@ def test_a_worker_renews_it_before_it_ends(google: Credential, train: Train) -> 
     make_due(google)
     assert find().renewals == [google.pk]
     assert refresh(google.pk, actor=WORKER) is Outcome.RENEWED
-    assert access_token_of(google) == "ya29.2"
+    assert access_token_of(google) == "ya29.canary-2"
 
 
 def test_a_first_exchange_whose_process_died_is_finished_from_its_stored_answer(
@@ -182,10 +182,10 @@ def test_a_first_exchange_whose_process_died_is_finished_from_its_stored_answer(
 ) -> None:
     OAuthToken.objects.create(credential=google, organization=google.organization)
     change_token(google, refresh_at=database_now())
-    leave_attempt(google, answer={"access_token": "ya29.stored", "expires_in": 3600}, grant="client_credentials")
+    leave_attempt(google, answer={"access_token": "ya29.canary-stored", "expires_in": 3600}, grant="client_credentials")
     leave_lease(google)
     assert refresh(google.pk, actor=WORKER) is Outcome.RENEWED
-    assert train(google).access.token.access_token == "ya29.stored"
+    assert train(google).access.token.access_token == "ya29.canary-stored"
     assert server.requests == []
 
 
@@ -204,7 +204,7 @@ def test_a_refusal_is_final_until_somebody_edits(
     assert answer.status_code == 303
     google.refresh_from_db()
     assert (google.status, google.status_reason) == (Status.ACTIVE, "")
-    assert train(google).access.token.access_token == "ya29.1"
+    assert train(google).access.token.access_token == "ya29.canary-1"
 
 
 def test_a_person_can_try_again_with_authorize(
@@ -218,7 +218,7 @@ def test_a_person_can_try_again_with_authorize(
     assert exchange(received_authorization(cast, google))
     google.refresh_from_db()
     assert google.status == Status.ACTIVE
-    assert train(google).access.token.access_token == "ya29.1"
+    assert train(google).access.token.access_token == "ya29.canary-1"
 
 
 def test_ibms_refusal_is_final_and_says_what_ibm_said(watson: Credential, server: LyingServer, train: Train) -> None:
@@ -241,7 +241,7 @@ def test_an_outage_is_waited_for_and_mends_itself(
         train(watson)
     assert len(server.requests) == 1
     make_due(watson)
-    assert train(watson).access.token.access_token == "iam-1"
+    assert train(watson).access.token.access_token == "canary-iam-1"
     watson.refresh_from_db()
     assert watson.status == Status.ACTIVE
 

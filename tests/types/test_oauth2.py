@@ -145,9 +145,9 @@ def test_authorization_parameters_go_along_to_the_auth_url() -> None:
 @pytest.mark.parametrize(("issued", "sent"), [("bearer", "Bearer"), ("BEARER", "Bearer"), ("Bearer", "Bearer")])
 def test_a_token_is_sent_as_a_bearer_token_however_its_type_is_spelled(issued: str, sent: str) -> None:
     payload, secrets = CLIENT_CREDENTIALS.room.split(CLIENT_CREDENTIALS.entered())
-    held = Material(payload, secrets, UsableToken("at-1", issued))
+    held = Material(payload, secrets, UsableToken("canary-at-1", issued))
     request = requests.Request("GET", "https://api.example.com/").prepare()
-    assert room("oauth2").authenticator(held)(request).headers["Authorization"] == f"{sent} at-1"
+    assert room("oauth2").authenticator(held)(request).headers["Authorization"] == f"{sent} canary-at-1"
     assert room("oauth2").attached(held) == [f"Authorization: {sent} ••••"]
 
 

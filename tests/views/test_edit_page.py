@@ -39,7 +39,7 @@ def test_the_page_shows_what_may_be_shown_and_that_the_secret_is_configured(
     assert 'value="client-1"' in text
     assert "configured" in words(page)
     assert "Replace" in words(page)
-    for secret in ("canary-client-secret", "at-1", "rt-1", authorized.secrets):
+    for secret in ("canary-client-secret", "canary-at-1", "canary-rt-1", authorized.secrets):
         assert secret not in text
     assert "no-store" in page["Cache-Control"]
 
@@ -52,7 +52,7 @@ def test_blank_keeps_the_secret_and_the_token(bob: Client, authorized: Credentia
     assert "The credential “Renamed” was saved." in words(page)
     authorized.refresh_from_db()
     assert authorized.open_secrets() == {"client_secret": "canary-client-secret"}
-    assert access_token_of(authorized) == "at-1"
+    assert access_token_of(authorized) == "canary-at-1"
 
 
 def test_a_new_secret_replaces_the_old_one_and_asks_for_authorization(bob: Client, authorized: Credential) -> None:
@@ -79,7 +79,7 @@ def test_a_new_host_is_refused_at_the_secret_until_it_is_entered_again(bob: Clie
     assert "it is not sent to a new host unasked" in words(answer)
     assert 'href="#id_client_secret"' in answer.content.decode()
     assert 'value="https://new.example/token"' in answer.content.decode()
-    assert access_token_of(authorized) == "at-1"
+    assert access_token_of(authorized) == "canary-at-1"
 
     assert bob.post(url("edit", authorized), {**moved, "client_secret": "again"}).status_code == 303
     authorized.refresh_from_db()

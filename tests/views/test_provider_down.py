@@ -60,14 +60,14 @@ def test_retry_now_asks_though_the_resource_was_taken_to_be_down(
     client: Client, cast: Cast, held: Credential, token_server: LyingServer
 ) -> None:
     client.force_login(cast.bob)
-    token_server.on("/token", Answer(status=503), token_answer("at-2"))
+    token_server.on("/token", Answer(status=503), token_answer("canary-at-2"))
     page = client.post(address(held, "retry"), follow=True).content.decode()
     assert "did not answer this time either" in page
     assert token_of(held).generation == 1
     page = client.post(address(held, "retry"), follow=True).content.decode()
     assert "The access token has been renewed." in page
     assert "The resource is not answering" not in page
-    assert access_token_of(held) == "at-2"
+    assert access_token_of(held) == "canary-at-2"
 
 
 @pytest.mark.django_db

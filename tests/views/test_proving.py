@@ -26,21 +26,21 @@ def credential(cast: Cast, token_server: LyingServer) -> Credential:
 @pytest.fixture
 def asking(cast: Cast, credential: Credential, token_server: LyingServer) -> Authorization:
     """Account 2 has granted access where account 1 had."""
-    authorize_as(cast, credential, token_server, granted_by("1", "at-1"))
-    return authorize_as(cast, credential, token_server, granted_by("2", "at-2"))
+    authorize_as(cast, credential, token_server, granted_by("1", "canary-at-1"))
+    return authorize_as(cast, credential, token_server, granted_by("2", "canary-at-2"))
 
 
 def page_of(client: Client, credential: Credential, authorization: Authorization) -> str:
     answer = client.get(url("authorization", credential, authorization.pk))
     assert answer.status_code == 200
     text = answer.content.decode()
-    assert "at-1" not in text
-    assert "at-2" not in text
+    assert "canary-at-1" not in text
+    assert "canary-at-2" not in text
     return words(answer)
 
 
 def granted(cast: Cast, credential: Credential, server: LyingServer, **members: Any) -> str:
-    answer = token_answer("at-1", **{"refresh_token": "rt-1", "scope": "read write", **members})
+    answer = token_answer("canary-at-1", **{"refresh_token": "canary-rt-1", "scope": "read write", **members})
     return page_of(window(cast.bob), credential, authorize_as(cast, credential, server, answer))
 
 
@@ -74,7 +74,7 @@ def test_a_scope_that_is_not_said_is_the_one_that_was_asked_for(
     assert "Not granted" not in page
 
 
-@pytest.mark.parametrize(("refresh_token", "missing"), [("rt-1", False), (None, True)])
+@pytest.mark.parametrize(("refresh_token", "missing"), [("canary-rt-1", False), (None, True)])
 def test_offline_access_was_granted_where_a_refresh_token_came(
     cast: Cast, token_server: LyingServer, refresh_token: str | None, missing: bool
 ) -> None:
@@ -110,29 +110,29 @@ def press_test(client: Client, credential: Credential, authorization: Authorizat
     where = url("authorization", credential, authorization.pk) if authorization else url("detail", credential)
     assert answer["Location"] == where
     shown = client.get(where)
-    assert "at-3" not in shown.content.decode()
+    assert "canary-at-3" not in shown.content.decode()
     return words(shown)
 
 
 def test_a_refresh_that_passes_is_said_and_recorded_as_the_persons(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
-    authorization = authorize_as(cast, credential, token_server, granted_by("1", "at-1"))
-    token_server.on("/token", token_answer("at-3", refresh_token="rt-3"))
+    authorization = authorize_as(cast, credential, token_server, granted_by("1", "canary-at-1"))
+    token_server.on("/token", token_answer("canary-at-3", refresh_token="canary-rt-3"))
     page = press_test(window(cast.bob), credential, authorization)
     assert "The refresh passed: the resource gave a new access token, which ends at" in page
     assert "It replaced the refresh token as well." in page
-    assert access_token_of(credential) == "at-3"
+    assert access_token_of(credential) == "canary-at-3"
     entry = AuditEntry.objects.filter(action="token.refreshed").get()
     assert (entry.actor_kind, entry.actor_label) == ("user", "bob")
-    token_server.on("/token", token_answer("at-3b"))
+    token_server.on("/token", token_answer("canary-at-3b"))
     assert "replaced" not in press_test(window(cast.bob), credential)
 
 
 def test_a_refresh_that_the_resource_refuses_is_known_at_once(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
-    authorization = authorize_as(cast, credential, token_server, granted_by("1", "at-1"))
+    authorization = authorize_as(cast, credential, token_server, granted_by("1", "canary-at-1"))
     token_server.on("/token", error_answer("invalid_grant", "unknown refresh token"))
     page = press_test(window(cast.bob), credential, authorization)
     assert "The refresh failed, and is not tried again" in page
@@ -144,11 +144,11 @@ def test_a_refresh_that_the_resource_refuses_is_known_at_once(
 def test_a_refresh_that_fails_for_now_leaves_the_credential_working(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
-    authorization = authorize_as(cast, credential, token_server, granted_by("1", "at-1"))
+    authorization = authorize_as(cast, credential, token_server, granted_by("1", "canary-at-1"))
     token_server.on("/token", error_answer("server_error", status=503))
     assert "It is tried again by itself." in press_test(window(cast.bob), credential, authorization)
     credential.refresh_from_db()
-    assert (credential.status, access_token_of(credential)) == (Status.ACTIVE, "at-1")
+    assert (credential.status, access_token_of(credential)) == (Status.ACTIVE, "canary-at-1")
 
 
 def test_without_a_token_there_is_nothing_to_test(
@@ -187,10 +187,10 @@ def test_bob_uses_the_new_account(cast: Cast, credential: Credential, asking: Au
     page = words(answer_with(window(cast.bob), credential, asking, "use"))
     assert "The credential acts for the new account from now on." in page
     assert "Account 2@example.com (subject 2)" in page
-    assert access_token_of(credential) == "at-2"
+    assert access_token_of(credential) == "canary-at-2"
     assert "Which account is right?" not in words(window(cast.bob).get(url("detail", credential)))
     assert "nothing to decide any more" in words(answer_with(window(cast.alice), credential, asking, "keep"))
-    assert access_token_of(credential) == "at-2"
+    assert access_token_of(credential) == "canary-at-2"
 
 
 def test_bob_keeps_the_former_account(cast: Cast, credential: Credential, asking: Authorization) -> None:
@@ -198,7 +198,7 @@ def test_bob_keeps_the_former_account(cast: Cast, credential: Credential, asking
     assert "The former account was kept." in page
     assert "The new account was not taken" in page
     assert "The credential goes on working as before." in page
-    assert access_token_of(credential) == "at-1"
+    assert access_token_of(credential) == "canary-at-1"
 
 
 def test_what_is_no_answer_changes_nothing(cast: Cast, credential: Credential, asking: Authorization) -> None:
@@ -216,7 +216,7 @@ def test_deciding_and_testing_are_for_those_who_manage_credentials(
     assert client.post(url("decide", credential, asking.pk), {"choice": "use"}).status_code == 403
     assert client.post(url("test-refresh", credential)).status_code == 403
     assert token_server.requests == []
-    assert access_token_of(credential) == "at-1"
+    assert access_token_of(credential) == "canary-at-1"
 
 
 def test_another_organization_finds_neither(
