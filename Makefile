@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 VENV := .venv
-# Processes that run tests side by side, half as many again as there are cores, because many tests wait for a server.
+# Processes that run tests side by side, twice as many as there are cores, because many tests wait for a server.
 # A file's tests stay together. `make test WORKERS=0` runs all in one process.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; cores = os.cpu_count() or 1; print(cores + cores // 2)')
+WORKERS ?= $(shell $(PYTHON) -c 'import os; cores = os.cpu_count() or 1; print(2 * cores)')
 # Rounds of `make chaos`, and which; by chance where SEED is empty.
 ROUNDS ?= 500
 SEED ?=

@@ -52,14 +52,22 @@ pytest_plugins = [
     "tests.support.journeys",
 ]
 
-# Files that wait for real servers go first, so that no process is left alone with one of them at the end.
+# The longest first, so that no process is left alone with one of them at the end; among them some that mostly wait.
 _LONG_FIRST = (
-    "tests/chaos/",
-    "tests/engine/",
-    "tests/rehearsals/test_rehearsals.py",
     "tests/security/test_canary.py",
+    "tests/security/test_canary_on_postgres.py",
+    "tests/engine/test_killed_worker.py",
+    "tests/e2e/test_accessibility_of_the_administration.py",
+    "tests/engine/test_killed_worker_in_real_time.py",
+    "tests/e2e/test_accessibility.py",
     "tests/test_embedded.py",
+    "tests/engine/test_single_flight.py",
+    "tests/e2e/test_failures.py",
+    "tests/e2e/test_accessibility_of_types.py",
+    "tests/test_checks.py",
+    "tests/engine/",
     "tests/e2e/",
+    "tests/rehearsals/",
 )
 
 

@@ -4,7 +4,6 @@ All the deaths come first and the sweeps after them, so that the tests do not wa
 """
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from tests.support.dying_worker import POINTS, PREPARE, RUN
 from tests.support.errands import Errands
 from tests.support.inside import Inside, command, in_product, wake
 from tests.support.journeys import Added, Stage, Visitor, bot_token, set_the_stage
-from tests.support.processes import wait_until
 from tests.support.product import Factory, Product
 from tests.support.sandbox_server import Sandbox
 
@@ -212,30 +210,3 @@ def test_killed_after_the_first_token_was_stored_it_is_applied_without_a_person_
 
 def test_every_point_at_which_a_worker_can_die_was_tried() -> None:
     assert {*REFRESHES, *EXCHANGES} == set(POINTS)
-
-
-@pytest.mark.postgres
-@pytest.mark.redis
-def test_promise_16_with_the_real_lease_and_the_real_sweep_it_is_recovered_within_two_minutes(
-    product: Callable[..., Product], sandbox: Sandbox, redis_url: str
-) -> None:
-    allowed = {"OUTBOUND_ALLOW": sandbox.host_and_port}
-    running = product(web=1, workers=0, database="postgres", redis_url=redis_url, env=allowed)
-    with scene_in(running, sandbox) as scene:
-        added = scene.with_a_code()
-        scene.sweep()
-        scene.token_ends(added)
-        wake(scene.product, "refresh_token", added.credential_id)
-        scene.worker_dies("after the answer was stored")
-        died = time.monotonic()
-        scene.product.add_worker(1)
-        scene.product.add_beat()
-        wait_until(
-            lambda: scene.inside.generation(added.credential_id) == 2,
-            seconds=120 - (time.monotonic() - died),
-            what="the recovery",
-        )
-        # Not before the lease had ended: until then the worker might have been slow and not dead.
-        assert time.monotonic() - died > 40
-        assert scene.calls(added)["refresh_token"] == 1
-        assert scene.works(added)

@@ -136,11 +136,19 @@ class Server:
         """What it wrote since its latest start."""
         return self.log.read_bytes()[self.log_offset :].decode(errors="replace")
 
-    def stop(self, seconds: float = 15) -> None:
-        """End it politely (SIGTERM), and with SIGKILL after `seconds`."""
+    def ask_to_end(self) -> None:
+        """SIGTERM, and leave the waiting for later: several end side by side."""
         if self.is_running:
-            assert self._process is not None
             self._signal(signal.SIGTERM)
+
+    def stop(self, seconds: float = 15) -> None:
+        """End it politely, and with SIGKILL after `seconds`."""
+        self.ask_to_end()
+        self.wait_until_ended(seconds)
+
+    def wait_until_ended(self, seconds: float = 15) -> None:
+        """With SIGKILL after `seconds`."""
+        if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
         self.kill()

@@ -62,7 +62,10 @@ class Product:
             kept.write(said)
 
     def add(self, name: str, command: list[str], *, is_ready: Callable[[Server], bool], **env: str) -> Server:
-        """Start one more process of this product."""
+        """Start one more process of this product, and wait until it is ready."""
+        return self._launch(name, command, is_ready=is_ready, **env).wait_until_ready()
+
+    def _launch(self, name: str, command: list[str], *, is_ready: Callable[[Server], bool], **env: str) -> Server:
         self.processes[name] = Server(
             name,
             command,
@@ -70,27 +73,46 @@ class Product:
             env={**self.env, **env},
             is_ready=is_ready,
         )
-        return self.processes[name].start()
+        return self.processes[name].launch()
+
+    def begin(self, *, web: int, workers: int, beat: bool) -> None:
+        """Start that many processes side by side, and wait until all are ready."""
+        servers = [self._launch_web(number) for number in range(1, web + 1)]
+        servers += [self._launch_worker(number) for number in range(1, workers + 1)]
+        servers += [self._launch_beat()] if beat else []
+        for server in servers:
+            server.wait_until_ready()
 
     def add_web(self, number: int, **env: str) -> Server:
+        return self._launch_web(number, **env).wait_until_ready()
+
+    def _launch_web(self, number: int, **env: str) -> Server:
         url = self.urls[number - 1]
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"]
         command += ["--port", url.rpartition(":")[2], "--workers", "1", "--blocking-threads", "32", "--no-ws"]
         command.append("botaccounts.wsgi:application")
-        return self.add(f"web.{number}", command, is_ready=lambda server: answers(f"{url}/health/live"), **env)
+        return self._launch(f"web.{number}", command, is_ready=lambda server: answers(f"{url}/health/live"), **env)
 
     def add_worker(self, number: int, **env: str) -> Server:
+        return self._launch_worker(number, **env).wait_until_ready()
+
+    def _launch_worker(self, number: int, **env: str) -> Server:
         command = [sys.executable, "-m", "celery", "-A", "botaccounts", "worker", "--pool", "threads"]
         command += ["--concurrency", "8", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         command += ["--loglevel", "INFO", "-n", f"worker{number}@scratch"]
-        return self.add(
+        return self._launch(
             f"worker.{number}", command, is_ready=lambda server: "ready." in server.text_since_start(), **env
         )
 
     def add_beat(self, **env: str) -> Server:
+        return self._launch_beat(**env).wait_until_ready()
+
+    def _launch_beat(self, **env: str) -> Server:
         command = [sys.executable, "-m", "celery", "-A", "botaccounts", "beat", "--loglevel", "INFO", "--pidfile", ""]
         command += ["-s", str(self.folder / "var" / "beat-schedule")]
-        return self.add("beat", command, is_ready=lambda server: "beat: Starting" in server.text_since_start(), **env)
+        return self._launch(
+            "beat", command, is_ready=lambda server: "beat: Starting" in server.text_since_start(), **env
+        )
 
     def kill(self, name: str) -> None:
         """SIGKILL one process and its children, at once."""
@@ -98,8 +120,11 @@ class Product:
 
     def stop(self, name: str | None = None) -> None:
         """End one process politely, or all of them."""
-        for each in [name] if name else list(self.processes):
-            self.processes[each].stop()
+        servers = [self.processes[name]] if name else list(self.processes.values())
+        for server in servers:
+            server.ask_to_end()
+        for server in servers:
+            server.wait_until_ended()
 
     def start(self, name: str) -> None:
         """Start a stopped or killed process again."""
@@ -170,12 +195,7 @@ class Factory:
         else:
             self._migrate_sqlite(product, var)
         self.products.append(product)
-        for number in range(1, web + 1):
-            product.add_web(number)
-        for number in range(1, workers + 1):
-            product.add_worker(number)
-        if beat:
-            product.add_beat()
+        product.begin(web=web, workers=workers, beat=beat)
         return product
 
     def retire(self, *products: Product) -> None:
