@@ -47,10 +47,12 @@ from organizations.audit import Actor
 
 M = TypeVar("M", bound=Model)
 BATCH = 500
-# Beyond these, workers are not told each by its id but take from the database, so many for each thread that is woken.
+# Beyond these, workers are not told each by its id but take from the database, so many for each thread that is woken: a
+# message costs a worker as much as a renewal.
 BY_NAME = 20
-EACH = 10
+EACH = 25
 THREADS_AT_MOST = 60
+RENEWALS = EACH * THREADS_AT_MOST
 JOURNAL_KEPT = timedelta(days=30)
 # After its token has ended, for a consumer for whom nobody asks.
 CONSUMER_KEPT = timedelta(days=30)
@@ -86,7 +88,7 @@ class Tidied:
 
 
 def find() -> Work:
-    """At most `BATCH` of each, the oldest first."""
+    """At most `BATCH` of each, the oldest first; of renewals as many as there are threads to wake for."""
     now = database_now()
     received = Authorization.objects.filter(status=AuthorizationStatus.RECEIVED).order_by("created_at")
     interrupted = Authorization.objects.filter(status=AuthorizationStatus.EXCHANGING, claimed_at__lt=now - LEASE)
@@ -112,7 +114,7 @@ def due_renewals() -> list[UUID]:
     """Credentials whose token is to be renewed, and those whose renewal a dead process left unfinished."""
     now = database_now()
     orphaned = OAuthToken.objects.filter(lease_until__lt=now).order_by("lease_until")
-    found = [*(each.token_id for each in due(BATCH)), *orphaned.values_list("pk", flat=True)[:BATCH]]
+    found = [*(each.token_id for each in due(RENEWALS)), *orphaned.values_list("pk", flat=True)[:BATCH]]
     return list(dict.fromkeys(found))
 
 

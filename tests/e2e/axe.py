@@ -34,6 +34,11 @@ def assert_accessible(page: Page) -> None:
     before = page.viewport_size
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 640})
+        # What a script places itself follows a moment after the page.
+        for _ in range(40):
+            if not scrolls_sideways(page):
+                break
+            page.wait_for_timeout(50)
         assert not scrolls_sideways(page), f"{page.url} scrolls sideways at {width} pixels"
     assert before is not None
     page.set_viewport_size(before)

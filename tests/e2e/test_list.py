@@ -1,6 +1,7 @@
 """The list of credentials, in an organization of Charlie's that has a hundred thousand of them."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -16,11 +17,12 @@ KILOBYTES = 200
 
 
 @pytest.fixture(scope="module")
-def many(scene: Scene) -> Scene:
+def many(scene: Scene) -> Iterator[Scene]:
     """Alice's organization of very many; one of each status is called by it."""
     there = another(scene, "Parcels", number="55500400")
     there.shell(f"from tests.support.crowd import crowd; crowd('{there.stage.organization_id}', {MANY})")
-    return there
+    yield there
+    there.shell(f"from tests.support.crowd import disperse; disperse('{there.stage.organization_id}')")
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_what_is_read_without_a_process_is_read_at_once_whatever_it_is_made_of()
     for content in (der.sequence(der.integer(3), der.sequence(long_oid, b"\xa0\x02\x04\x00")), many, safes):
         started = time.process_time()
         opening.check_cost(content)
-        assert time.process_time() - started < 0.5
+        assert time.process_time() - started < 2
 
 
 def test_a_count_that_is_hidden_inside_what_is_encrypted_is_seen_too() -> None:

@@ -229,7 +229,7 @@ def test_more_than_a_handful_is_not_sent_one_by_one(
     sent: list[tuple[object, ...]] = []
     monkeypatch.setattr(wake, "_send", lambda *what, **how: sent.append(what) or True)
     sweep.spread(sweep.Work([], [], [uuid4() for _ in range(95)]))
-    assert sent == [("credentials.tasks.renew_due",)] * 10
+    assert sent == [("credentials.tasks.renew_due",)] * 4
 
 
 DRIPS = Answer(body=b"{" + b" " * 1000, drip=1.0)

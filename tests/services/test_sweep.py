@@ -84,7 +84,7 @@ def test_the_oldest_come_first_and_no_more_than_a_batch(
     made = [authorized_credential(cast, token_server) for _ in range(4)]
     for age, each in enumerate(made, start=1):
         change_token(each, refresh_at=database_now() - age * SECOND)
-    monkeypatch.setattr(sweep, "BATCH", 3)
+    monkeypatch.setattr(sweep, "RENEWALS", 3)
     assert sweep.find().renewals == [made[3].pk, made[2].pk, made[1].pk]
 
 

@@ -108,14 +108,15 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
     if _PERCENT.search(data):
         yield unquote_to_bytes(data)
     for found in _COMPRESSED.finditer(data):
-        yield from _inflated(data[found.start() :])
-    for found in _BASE64.finditer(data):
-        yield from _decoded(found.group())
-    for found in _HEX.finditer(data):
-        yield bytes.fromhex(found.group().decode())
+        yield from _inflated(memoryview(data)[found.start() :])
+    # Each once: the rows of a database repeat themselves.
+    for run in set(_BASE64.findall(data)):
+        yield from _decoded(run)
+    for run in set(_HEX.findall(data)):
+        yield bytes.fromhex(run.decode())
 
 
-def _inflated(data: bytes) -> Iterable[bytes]:
+def _inflated(data: memoryview) -> Iterable[bytes]:
     try:
         inflated = zlib.decompressobj(wbits=47).decompress(
             data, _INFLATED_AT_MOST

@@ -58,3 +58,13 @@ def _copy(sample: Credential, count: int, prefix: str) -> None:
         )
         if connection.vendor == "postgresql":
             cursor.execute("ANALYZE credentials_credential")  # what autovacuum does by itself within a minute
+
+
+def disperse(organization_id: str, *, prefix: str = "Parcel") -> None:
+    """Delete the copies: what is left of a product is searched for secrets, and they take longer than all the rest."""
+    with connection.cursor() as cursor:
+        organization = Organization.objects.get(pk=organization_id)
+        copies = Credential.objects.filter(organization=organization, name__startswith=f"{prefix} ")
+        copies._raw_delete(using="default")  # type: ignore[attr-defined] - nothing refers to them
+        if connection.vendor == "sqlite":
+            cursor.execute("VACUUM")
