@@ -231,7 +231,7 @@ class Workshop:
         later = singles[wanted:]
         if known := [row for row in rows if row.endpoint_id is not None]:
             claimed, no_room = claims.claim(known, wanted + ahead - len(singles[:wanted]), self._threads)
-            self.plan.give_back(no_room, full=len(claimed) < wanted)
+            self.plan.give_back(no_room, full=len(claimed) < max(1, wanted))
             with self._lock:
                 self._ahead.extend(claimed)
         self.plan.give_back(later, full=False)
