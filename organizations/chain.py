@@ -42,11 +42,6 @@ def locked_head(chain_id: uuid.UUID) -> Head:
     return locked_heads([chain_id])[chain_id]
 
 
-def existing_head(chain_id: uuid.UUID) -> Head | None:
-    """The same, where there is one."""
-    return _lock([chain_id]).get(chain_id)
-
-
 def locked_heads(chain_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Head]:
     """Several heads, locked in one order: whoever holds some never waits for somebody who waits for one of them."""
     heads = _lock(chain_ids)
@@ -74,19 +69,13 @@ def _lock(chain_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Head]:
 Row = dict[str, Any]
 
 
-def append(head: Head, entries: Sequence[NewEntry]) -> None:
-    """Append cleaned entries behind a locked head, which moves on. Nothing is read back."""
-    now = timezone.now()
-    rows = [_behind(head, new, now) for new in entries]
-    if connection.vendor != "postgresql":
-        _write([head], rows)
-        return
-    with prepared.cursor() as cursor:
-        cursor.execute(_statement(), _all_of([head], rows))
+def append(head: Head, entries: Sequence[NewEntry]) -> list[Row]:
+    """Append cleaned entries behind a locked head, which moves on."""
+    return append_all([(head, entries)])
 
 
 def append_all(appended: Sequence[tuple[Head, Sequence[NewEntry]]]) -> list[Row]:
-    """Append cleaned entries behind several locked heads, which move on. The rows as they are stored."""
+    """Append cleaned entries behind several locked heads, which move on."""
     now = timezone.now()
     rows = [_behind(head, new, now) for head, entries in appended for new in entries]
     heads = [head for head, _ in appended]
@@ -116,17 +105,12 @@ def _behind(head: Head, new: NewEntry, now: datetime) -> Row:
 
 
 def _write_at_once(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
-    """The heads and the rows in one statement."""
-    with prepared.cursor() as cursor:
-        cursor.execute(_statement(), _all_of(heads, rows))
-        return [number for (number,) in cursor.fetchall()]
-
-
-def _all_of(heads: Sequence[Head], rows: Sequence[Row]) -> list[str]:
-    """All heads and all rows, each as one parameter of JSON."""
+    """The heads and the rows in one statement, each as one parameter of JSON."""
     moved = [{"id": str(each.chain_id), "position": each.position, "head": each.hash} for each in heads]
     written = [{**row, "chain_id": str(row["chain_id"]), "at": row["at"].isoformat()} for row in rows]
-    return [json.dumps(moved), json.dumps(written)]
+    with prepared.cursor() as cursor:
+        cursor.execute(_statement(), [json.dumps(moved), json.dumps(written)])
+        return [number for (number,) in cursor.fetchall()]
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from django.db import OperationalError, transaction
 
-from organizations import chain, prepared
+from organizations import chain
 from organizations.entries import NewEntry, cleaned
 from organizations.turn import in_turn
 
@@ -54,26 +54,12 @@ class _Ticket:
         self.turn.acquire()
 
 
-# Who waits is asked once the chain is locked: those who came during the wait for the lock are among them.
-Waiting = Callable[[], Sequence[_Ticket]]
-
-
-def _write(chain_id: uuid.UUID, waiting: Waiting) -> None:
-    """In the transaction that there is."""
+def _write(chain_id: uuid.UUID, waiting: Callable[[], Sequence[_Ticket]]) -> None:
+    """Who waits is asked once the chain is locked: those who came during the wait for the lock are among them."""
     head = chain.locked_head(chain_id)
     tickets = waiting()
     _go_along(each for ticket in tickets for each in ticket.along)
     chain.append(head, [entry for ticket in tickets for entry in ticket.entries])
-
-
-def _write_in_pipeline(chain_id: uuid.UUID, waiting: Waiting) -> bool:
-    """In a transaction of its own, for those with whom nothing goes along. False where the chain has yet to begin."""
-    with prepared.pipeline():
-        head = chain.existing_head(chain_id)
-        if head is None:
-            return False
-        chain.append(head, [entry for ticket in waiting() for entry in ticket.entries])
-    return True
 
 
 def _go_along(asked: Iterable[Along]) -> None:
@@ -110,22 +96,18 @@ class _Committer:
         """Write for everybody who waits, this thread among them, and name the next leader."""
         taken: list[_Ticket] = []
 
-        def take(*, alone: bool = False) -> list[_Ticket]:
+        def take() -> list[_Ticket]:
             count = 0
             with self._guard:
                 while queue and (not taken or count + len(queue[0].entries) <= ENTRIES_AT_ONCE):
-                    if alone and queue[0].along:
-                        break
                     count += len(queue[0].entries)
                     taken.append(queue.popleft())
             return taken
 
         error: BaseException | None = None
         try:
-            alone = prepared.has_pipeline() and not queue[0].along
-            if not (alone and _write_in_pipeline(chain_id, lambda: take(alone=True))):
-                with in_turn(), transaction.atomic(durable=True):
-                    _write(chain_id, take)
+            with in_turn(), transaction.atomic(durable=True):
+                _write(chain_id, take)
         except BaseException as failure:
             ended = OperationalError("The thread that wrote the audit entries was ended.")
             error = failure if isinstance(failure, Exception) else ended

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections
 
 
 @contextmanager
@@ -35,21 +35,3 @@ def cursor() -> Iterator[Any]:
             # The type of a column was changed beneath a kept plan, which this connection would try for ever.
             database.connection.close()
             raise psycopg.OperationalError("The plan of a statement does not fit the table any more.") from None
-
-
-def has_pipeline() -> bool:
-    """Whether `pipeline` can begin here: on PostgreSQL, outside of any transaction."""
-    return connections[DEFAULT_DB_ALIAS].vendor == "postgresql" and transaction.get_autocommit()
-
-
-@contextmanager
-def pipeline() -> Iterator[None]:
-    """One transaction without a journey to the database for its beginning and its end.
-
-    In libpq's pipeline mode, what is sent before it is ended is one transaction of its own. A statement whose answer
-    nobody reads travels with the end, and its errors are raised there. For `cursor` alone: Django does not know of it.
-    """
-    database = connections[DEFAULT_DB_ALIAS]
-    database.ensure_connection()
-    with database.wrap_database_errors, database.connection.pipeline():
-        yield

@@ -6,7 +6,6 @@ parsed, and the token is swapped where its generation still matches. Each functi
 
 import logging
 from collections.abc import Sequence
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -31,7 +30,6 @@ from credentials.services.swapping import Gone, Swap, has_moved_on, swap
 from credentials.services.together import Together
 from credentials.types.base import Material
 from credentials.types.registry import room
-from organizations import prepared
 from organizations.audit import Actor
 
 __all__ = ["Gone", "has_moved_on", "swap"]
@@ -83,15 +81,12 @@ def keep_answer(attempt: Attempt, raw: RawAnswer, until: float = 0.0) -> None:
 
 
 def keep_all(attempts: Sequence[Attempt]) -> Sequence[None]:
-    """Store answers that have been sealed. Raises `Gone` where any attempt is not there any more; the others may be
-    stored then."""
+    """Store answers that have been sealed. Raises `Gone` where any attempt is not there any more."""
     for model in {type(attempt) for attempt in attempts}:
         of_model = [attempt for attempt in attempts if type(attempt) is model]
-        # What is sent to PostgreSQL at once is one transaction: another around it takes two journeys more.
-        with nullcontext() if prepared.has_pipeline() else transaction.atomic():
-            written = swapping.write_all(of_model, ("answer", "state"))
-        if written != len(of_model):
-            raise Gone
+        with transaction.atomic():
+            if swapping.write_all(of_model, ("answer", "state")) != len(of_model):
+                raise Gone
     return [None] * len(attempts)
 
 

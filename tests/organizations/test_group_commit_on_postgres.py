@@ -1,4 +1,4 @@
-"""On PostgreSQL entries travel with their commit: they are there, or everybody is told that they are not."""
+"""On PostgreSQL the entries of a group are there, or everybody is told that they are not."""
 
 import json
 from collections.abc import Callable
@@ -56,7 +56,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.postgres
-def test_entries_and_their_commit_travel_together_and_a_refusal_is_told(product: Callable[..., Product]) -> None:
+def test_every_entry_is_there_once_and_a_refusal_is_told(product: Callable[..., Product]) -> None:
     found = json.loads(product(web=0, workers=0, database="postgres").manage("shell", "--verbosity", "0", "-c", APPEND))
     assert found == {
         "new": ["1"],
