@@ -3,6 +3,7 @@
 `pyproject.toml` names no settings module, because pytest-django would load it before this file is read.
 """
 
+import gc
 import os
 import secrets
 import tempfile
@@ -48,6 +49,7 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 pytest_plugins = [
     "tests.support.afterwards",
     "tests.support.servers",
+    "tests.support.paid_once",
     "tests.support.people",
     "tests.support.journeys",
 ]
@@ -69,6 +71,12 @@ _LONG_FIRST = (
     "tests/e2e/",
     "tests/rehearsals/",
 )
+
+
+def pytest_collection_finish() -> None:
+    """What stays until the end is not looked through again and again for what could be thrown away."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

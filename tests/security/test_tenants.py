@@ -205,6 +205,6 @@ def test_promise_29_without_a_service_token_no_call_is_answered(house: dict[str,
     assert {Client().get(path).status_code, Client().post(path).status_code} <= {401, 405}
 
 
-def stored_but_for_use(stored: dict[str, str]) -> dict[str, str]:
+def stored_but_for_use(stored: dict[str, Any]) -> dict[str, Any]:
     """A service token was used, though in vain."""
     return {table: rows for table, rows in stored.items() if table != "organizations.servicetoken"}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.core.serializers import serialize
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 # Django's own admin has a door and tests of its own; what is below these is not made of our pages.
@@ -50,11 +49,12 @@ def _walk(resolver: URLResolver, namespace: str, before: tuple[str, ...]) -> Ite
             yield Address(f"{namespace}{pattern.name}", arguments, pattern.callback)
 
 
-def everything_stored() -> dict[str, str]:
-    """All rows of the product's tables as text: two of these are equal where nothing was changed."""
-    models = (*apps.get_app_config("organizations").get_models(), *apps.get_app_config("credentials").get_models())
+def everything_stored() -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of the product's tables: two of these are equal where nothing was changed."""
+    configs = (apps.get_app_config("organizations"), apps.get_app_config("credentials"))
+    models = (model for config in configs for model in config.get_models(include_auto_created=True))
     return {
-        model._meta.label_lower: serialize("json", model._default_manager.order_by("pk"))
+        model._meta.label_lower: list(model._default_manager.order_by("pk").values_list())
         for model in models
         if model._meta.label_lower not in WRITTEN_BY_A_REFUSAL
     }
