@@ -12,6 +12,7 @@ from credentials.models import Authorization, TokenAttempt, TokenEndpoint
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.leased import AttemptState, Grant
 from credentials.services import figures, refresh
+from organizations import services
 from organizations.audit import Actor
 from tests.support.credentials import give_token, make_credential
 from tests.support.lying_server import error_answer, lying_server, serve, token_answer
@@ -128,7 +129,8 @@ def test_neither_hosts_nor_what_a_provider_says_make_labels_without_end(client, 
     assert sum(requests.values()) == figures.HOSTS_AT_MOST + 25
 
 
-def test_a_log_that_stays_behind_is_told(client, attempts):
+def test_a_log_that_stays_behind_is_told(cast, client, attempts):
+    services.create_bot(Actor.command("test"), cast.organization, "Concierge")
     attempts("a.example", ago=-120)  # stored two minutes after the newest entry
     assert value(scraped(client), "audit_lag_seconds") == pytest.approx(120, abs=10)
 

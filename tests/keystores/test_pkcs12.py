@@ -76,9 +76,14 @@ def test_a_refusal_of_too_many_iterations_needs_no_process(monkeypatch: pytest.M
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
-    started = time.process_time()
-    work()
-    return time.process_time() - started
+    """The least of three: what else this process has to clear away at the moment is not the work's."""
+
+    def once() -> float:
+        started = time.thread_time()
+        work()
+        return time.thread_time() - started
+
+    return min(once() for _ in range(3))
 
 
 def test_what_is_read_without_a_process_is_read_at_once_whatever_it_is_made_of() -> None:

@@ -35,6 +35,21 @@ class Postgres:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url_of(name)
 
+    def dump(self, url: str, path: Path) -> None:
+        """Write all of a database to a file."""
+        self._run("pg_dump", "--format", "custom", "--file", str(path), url)
+
+    def restored(self, dump: Path) -> str:
+        """DATABASE_URL of a new database with all that is in the file."""
+        url = self.new_database()
+        self._run("pg_restore", "--dbname", url, str(dump))
+        return url
+
+    @staticmethod
+    def _run(name: str, *arguments: str) -> None:
+        program = find_program(name, *POSTGRES_FOLDERS)
+        subprocess.run([program, *arguments], check=True, capture_output=True, text=True)
+
 
 def _as_postgres() -> list[str]:
     """PostgreSQL refuses to run as root; its package brings the user for it."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,14 +16,21 @@ import requests
 
 from botaccounts.lifeline import die_with_parent
 
+_dice = random.SystemRandom()
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of loopback that nobody listens on at this moment.
+
+    Below those that systems give to outgoing connections, any of which could take it before the server does. By chance,
+    since others look for one too.
+    """
+    while True:
+        port = _dice.randrange(12_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:

@@ -240,10 +240,15 @@ class Factory:
 
     def _migrate_postgres(self, product: Product) -> None:
         server = self._postgres()
+
+        def migrate(path: Path) -> None:
+            database = server.new_database()
+            product.manage("migrate", "--verbosity", "0", DATABASE_URL=database)
+            server.dump(database, path)
+
         if self._postgres_template is None:
-            template = server.new_database()
-            product.manage("migrate", "--verbosity", "0", DATABASE_URL=template)
-            self._postgres_template = template.rpartition("/")[2]
+            dump = once(self._shared / "template.dump", migrate)
+            self._postgres_template = server.restored(dump).rpartition("/")[2]
         product.env["DATABASE_URL"] = server.new_database(self._postgres_template)
 
     def _migrate_sqlite(self, product: Product, var: Path) -> None:
