@@ -3,7 +3,6 @@
 import secrets
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,9 +22,10 @@ from credentials.crypto.keyring import keyring, parse_keys
 from credentials.models import Credential
 from credentials.models.key_check import KeyCheck
 from organizations.models import Organization
+from tests.support import preloaded
 from tests.support.environment import scratch_environment
 from tests.support.people import Cast
-from tests.support.processes import ROOT, free_port
+from tests.support.processes import free_port
 
 LOCAL = "http://127.0.0.1:8000"
 WEB = ["-c", "import botaccounts.wsgi"]
@@ -333,10 +333,7 @@ class Installation:
         assert self.run(["manage.py", "migrate", "--verbosity", "0"]).returncode == 0
 
     def run(self, arguments: list[str], **env: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *arguments]
-        return subprocess.run(
-            command, env={**self.env, **env}, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-        )
+        return preloaded.run(arguments, {**self.env, **env})
 
     def content(self) -> list[str]:
         with closing(sqlite3.connect(self.database)) as database:
@@ -367,15 +364,7 @@ def test_promise_28_no_process_starts_with_a_missing_malformed_or_wrong_key(
 
 
 def test_a_key_is_made_where_nothing_is_configured(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "manage.py", "generate_key"],
-        env=scratch_environment(VAR_DIR=str(tmp_path)),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = preloaded.run(["manage.py", "generate_key"], scratch_environment(VAR_DIR=str(tmp_path)))
     assert done.returncode == 0, done.stderr
     assert parse_keys(done.stdout)
 

@@ -12,6 +12,7 @@ import redis
 
 from organizations import service_tokens
 from tests.sandbox.test_authorization_server import application, authorization_url, exchange, query_of
+from tests.support import preloaded
 from tests.support.canary import MARK, PASSWORD
 from tests.support.checkout import Checkout
 from tests.support.databases import Postgres
@@ -107,7 +108,7 @@ def test_promise_22_what_a_command_prints_fails_the_test_that_ran_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     says = subprocess.CompletedProcess([], 0, stdout=f"Swept {SECRET}", stderr="")
-    monkeypatch.setattr(subprocess, "run", lambda *command, **how: says)
+    monkeypatch.setattr(preloaded, "run", lambda *command, **how: says)
     with pytest.raises(AssertionError, match=r"what sweep printed: a marked secret") as failure:
         stopped(tmp_path).manage("sweep")
     assert SECRET not in str(failure.value)

@@ -3,20 +3,20 @@
     errands = Errands(env, "import django; django.setup()", "exec(errand, {})")
     errands.run("print(1)")
 
-What an errand prints is its answer. The process ends where its input does: with ours, or by `close`. The next errand
-starts it again.
+What an errand prints is its answer. The process ends with ours, or by `close`. The next errand starts it again.
 """
 
 import json
-import subprocess
-import sys
+import os
+import tempfile
 import threading
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import ROOT
+from tests.support import preloaded
+from tests.support.preloaded import Forked
 
 _LOOP = """
 import contextlib, io, json, sys, traceback
@@ -45,18 +45,17 @@ class Errands:
         self._env = dict(env)
         self._log = log
         self._code = _LOOP.format(prepare=prepare, run=run)
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Forked | None = None
+        self._pipes = ExitStack()
         self._one_at_a_time = threading.Lock()
 
     def run(self, errand: Any) -> str:
         """What it printed; AssertionError with the traceback where it failed."""
         with self._one_at_a_time:
-            process = self._running()
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps(errand) + "\n")
-            process.stdin.flush()
-            answer = process.stdout.readline()
+            self._begin()
+            self._asks.write(json.dumps(errand) + "\n")
+            self._asks.flush()
+            answer = self._answers.readline()
         assert answer, f"The process ended in the middle of {errand!r}."
         printed, failure = json.loads(answer)
         assert not failure, f"{printed}{failure}"
@@ -67,22 +66,20 @@ class Errands:
             return
         self._process.kill()
         self._process.wait(10)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
         self._process = None
+        self._pipes.close()
 
-    def _running(self) -> "subprocess.Popen[str]":
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            with self._log.open("ab") if self._log else nullcontext() as log:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-c", self._code],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    env=self._env,
-                    cwd=ROOT,
-                    text=True,
-                )
-        return self._process
+    def _begin(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        folder = Path(self._pipes.enter_context(tempfile.TemporaryDirectory()))
+        asks, answers = folder / "asks", folder / "answers"
+        os.mkfifo(asks)
+        os.mkfifo(answers)
+        if self._log is not None:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            self._log.touch()
+        self._process = preloaded.begun(["-c", self._code], self._env, [asks, answers, self._log or "/dev/stderr"])
+        self._asks = self._pipes.enter_context(asks.open("w"))
+        self._answers = self._pipes.enter_context(answers.open())

@@ -9,10 +9,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import pytest
-import requests
 
 from botaccounts.lifeline import die_with_parent
 
@@ -43,11 +45,16 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> N
 
 
 def answers(url: str, status: int = 200) -> bool:
-    """Whether `url` answers with `status` right now."""
+    """Whether `url` answers with `status` right now. It is asked often, so by little more than a socket."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=2)
     try:
-        return requests.get(url, timeout=2, allow_redirects=False).status_code == status
-    except requests.RequestException:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status == status
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def find_program(name: str, *folders: str) -> str:
@@ -68,6 +75,35 @@ def find_program(name: str, *folders: str) -> str:
     pytest.skip(reason)
 
 
+class Process(Protocol):
+    """What is asked of a process that was started: `subprocess.Popen`, or a fork of one that was there."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float) -> int: ...
+
+
+Start = Callable[[Sequence[str], Mapping[str, str], Path, Path], Process]
+
+
+def executed(command: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> Process:
+    """Start a command in a session of its own, with what it says at the end of `log`."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),
+        )
+
+
 class Server:
     """One process, its log file, and how to start and end it again. The group takes its children along."""
 
@@ -81,6 +117,7 @@ class Server:
         cwd: Path = ROOT,
         is_ready: Callable[["Server"], bool] = lambda server: True,
         seconds: float = 60,
+        start: Start = executed,
     ) -> None:
         self.name = name
         self.command = list(command)
@@ -89,7 +126,8 @@ class Server:
         self.cwd = cwd
         self._is_ready = is_ready
         self._seconds = seconds
-        self._process: subprocess.Popen[bytes] | None = None
+        self._start = start
+        self._process: Process | None = None
         self.log_offset = 0
 
     @property
@@ -109,17 +147,7 @@ class Server:
         """Start, and leave the waiting for later: several become ready side by side."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log_offset = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self.env,
-                cwd=self.cwd,
-                start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGTERM),
-            )
+        self._process = self._start(self.command, self.env, self.cwd, self.log)
         return self
 
     def wait_until_ready(self) -> "Server":

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.support import preloaded
 from tests.support.databases import Postgres
 from tests.support.environment import scratch_environment
-from tests.support.processes import ROOT, Server, answers, free_port
+from tests.support.processes import Server, Start, answers, executed, free_port
 from tests.support.remains import keys_in, printed, remains, sightings
 
 
@@ -38,15 +38,7 @@ class Product:
 
     def manage(self, *arguments: str, check: bool = True, **env: str) -> str:
         """Run `manage.py …` on this product's data and return its standard output; AssertionError when it fails."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            env={**self.env, **env},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = preloaded.run(["manage.py", *arguments], {**self.env, **env})
         self._keep(done.stderr)
         assert done.returncode == 0 or not check, f"manage.py {arguments[0]}:\n{done.stdout}{done.stderr}"
         if arguments[0] != "shell":  # what a test's own words print is the test's
@@ -65,13 +57,16 @@ class Product:
         """Start one more process of this product, and wait until it is ready."""
         return self._launch(name, command, is_ready=is_ready, **env).wait_until_ready()
 
-    def _launch(self, name: str, command: list[str], *, is_ready: Callable[[Server], bool], **env: str) -> Server:
+    def _launch(
+        self, name: str, command: list[str], *, is_ready: Callable[[Server], bool], start: Start = executed, **env: str
+    ) -> Server:
         self.processes[name] = Server(
             name,
             command,
             log=self.folder / "log" / f"{name}.log",
             env={**self.env, **env},
             is_ready=is_ready,
+            start=start,
         )
         return self.processes[name].launch()
 
@@ -101,7 +96,11 @@ class Product:
         command += ["--concurrency", "8", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         command += ["--loglevel", "INFO", "-n", f"worker{number}@scratch"]
         return self._launch(
-            f"worker.{number}", command, is_ready=lambda server: "ready." in server.text_since_start(), **env
+            f"worker.{number}",
+            command,
+            is_ready=lambda server: "ready." in server.text_since_start(),
+            start=preloaded.start,
+            **env,
         )
 
     def add_beat(self, **env: str) -> Server:
@@ -111,7 +110,11 @@ class Product:
         command = [sys.executable, "-m", "celery", "-A", "botaccounts", "beat", "--loglevel", "INFO", "--pidfile", ""]
         command += ["-s", str(self.folder / "var" / "beat-schedule")]
         return self._launch(
-            "beat", command, is_ready=lambda server: "beat: Starting" in server.text_since_start(), **env
+            "beat",
+            command,
+            is_ready=lambda server: "beat: Starting" in server.text_since_start(),
+            start=preloaded.start,
+            **env,
         )
 
     def kill(self, name: str) -> None:
