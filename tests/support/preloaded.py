@@ -19,70 +19,6 @@ from pathlib import Path
 
 from tests.support.processes import ROOT
 
-LIBRARIES = (
-    *(
-        "celery.app.base",
-        "celery.bin.celery",
-        "celery.bin.worker",
-        "celery.worker",
-        "celery.apps.worker",
-        "celery.beat",
-    ),
-    *("kombu.transport.redis", "kombu.transport.filesystem", "redis", "environ", "psycopg", "psycopg_pool", "sqlparse"),
-    *("requests_oauthlib", "jwcrypto.jwt", "cryptography.x509", "cryptography.hazmat.primitives.serialization.pkcs12"),
-    *("cryptography.hazmat.primitives.ciphers.aead", "pydantic", "yaml", "prometheus_client", "segno", "certifi"),
-    *("django.core.management", "django.core.handlers.wsgi", "django.db.models", "django.db.migrations.executor"),
-    *("django.db.backends.sqlite3.base", "django.forms", "django.template.defaultfilters", "django.views.generic"),
-    *("django.contrib.staticfiles.finders", "django.contrib.admin.utils", "django.core.mail", "django.urls"),
-    *("crispy_forms.helper", "whitenoise.base", "django.test.client", "django.test.signals"),
-)
-_PARENT = """
-import gc, importlib, json, os, signal, sys
-for library in json.loads(sys.argv[1]):
-    importlib.import_module(library)
-from django.conf import settings
-assert not settings.configured
-gc.collect()
-gc.freeze()
-
-def begin(order):
-    for number in range(3):
-        os.dup2(os.open(order["streams"][number], [os.O_RDONLY, os.O_WRONLY | os.O_APPEND][number > 0]), number)
-    os.environ.clear()
-    os.environ.update(order["env"])
-    os.chdir(order["cwd"])
-    sys.path[0] = order["cwd"]
-    first, *rest = order["arguments"]
-    sys.argv = rest if first == "-m" else [first, *rest[first == "-c":]]
-    from botaccounts.lifeline import die_with_parent
-    die_with_parent(signal.SIGTERM, order["parent"])()
-    return first, rest
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    if isinstance(asked, int):
-        pid, status = os.waitpid(asked, os.WNOHANG)
-        print(json.dumps(os.waitstatus_to_exitcode(status) if pid else None), flush=True)
-        continue
-    asked["parent"] = os.getpid()
-    pid = os.fork()
-    # Whoever of the two comes first: a signal to the group must not come too early.
-    os.setpgid(pid, pid)
-    if not pid:
-        break
-    print(pid, flush=True)
-else:
-    os._exit(0)
-import runpy
-first, rest = begin(asked)
-if first == "-c":
-    exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})
-elif first == "-m":
-    runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
-else:
-    runpy.run_path(first, run_name="__main__")
-"""
-
 
 class Forked:
     """A process as `subprocess.Popen` has it, with its id, whether it has ended, and how."""
@@ -119,10 +55,10 @@ class _Parent:
     @cached_property
     def _process(self) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-c", _PARENT, json.dumps(LIBRARIES)],
+            [sys.executable, "-m", "tests.support.preloader"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={"PYTHONUNBUFFERED": "1"},
+            env={},
             cwd=ROOT,
             text=True,
         )
