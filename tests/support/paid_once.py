@@ -1,10 +1,17 @@
 """What the product pays on purpose, or once a start, and tests would pay with every sign-in and every client."""
 
+import os
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import connection
 from whitenoise.middleware import WhiteNoiseMiddleware
+
+from tests.support.product import Factory
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -32,3 +39,16 @@ def static_files_are_found_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", find_once)
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_modify_db_settings: None, request: pytest.FixtureRequest) -> bool:
+    """The test database is migrated once for all processes that run tests; each takes a copy and its own keys to it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return False
+    database = connection.settings_dict["TEST"]["NAME"]
+    factory: Factory = request.getfixturevalue("product_factory")
+    shutil.copy(factory.migrated_sqlite(), database)
+    with closing(sqlite3.connect(database)) as copied, copied:
+        copied.execute("DELETE FROM credentials_keycheck")
+    return True

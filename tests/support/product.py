@@ -21,6 +21,8 @@ from tests.support.environment import scratch_environment
 from tests.support.processes import Server, Start, answers, executed, free_port
 from tests.support.remains import keys_in, printed, remains, sightings
 
+DATABASE = "botaccounts.sqlite3"
+
 
 class Product:
     """A running product. Process names are `web.1`, `web.2`, …, `worker.1`, …, `beat`."""
@@ -196,7 +198,7 @@ class Factory:
         elif database == "postgres":
             self._migrate_postgres(product)
         else:
-            self._migrate_sqlite(product, var)
+            shutil.copy(self.migrated_sqlite(), var / DATABASE)
         self.products.append(product)
         product.begin(web=web, workers=workers, beat=beat)
         return product
@@ -220,7 +222,7 @@ class Factory:
                 "DJANGO_SETTINGS_MODULE": "botaccounts.settings",
                 "SECRET_KEY": secrets.token_urlsafe(50),
                 "CREDENTIAL_KEYS": self._credential_keys(),
-                "DATABASE_URL": f"sqlite:///{var / 'botaccounts.sqlite3'}",
+                "DATABASE_URL": f"sqlite:///{var / DATABASE}",
                 "REDIS_URL": redis_url,
                 "PUBLIC_URL": f"http://127.0.0.1:{port}",
                 "OUTBOUND_ALLOW": "",
@@ -254,18 +256,18 @@ class Factory:
             self._postgres_template = server.restored(dump).rpartition("/")[2]
         product.env["DATABASE_URL"] = server.new_database(self._postgres_template)
 
-    def _migrate_sqlite(self, product: Product, var: Path) -> None:
-        database = var / "botaccounts.sqlite3"
+    def migrated_sqlite(self) -> Path:
+        """A SQLite file with all tables and no rows but those that a migration makes."""
 
         def migrate(path: Path) -> None:
-            product.manage("migrate", "--verbosity", "0")
+            var = self._folder / "migrated" / "var"
+            var.mkdir(parents=True)
+            Product(var.parent, self._environment(var, free_port(), "", {}), []).manage("migrate", "--verbosity", "0")
             # A backup takes along what is still in the write-ahead log.
-            with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(path)) as target:
+            with closing(sqlite3.connect(var / DATABASE)) as source, closing(sqlite3.connect(path)) as target:
                 source.backup(target)
-            for left in var.glob(f"{database.name}*"):
-                left.unlink()
 
-        shutil.copy(once(self._shared / "template.sqlite3", migrate), database)
+        return once(self._shared / "template.sqlite3", migrate)
 
 
 @pytest.fixture(scope="session")
