@@ -2,8 +2,6 @@
 
 import importlib
 import json
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,12 @@ from credentials.services import mails, notices
 from organizations import services
 from organizations.audit import Actor
 from tests.notices.conftest import Turn
-from tests.support import mutual
+from tests.support import mutual, preloaded
 from tests.support.environment import scratch_environment
 from tests.support.journeys import authorized_credential
 from tests.support.lying_server import LyingServer
 from tests.support.people import Cast
 from tests.support.pki import issue
-from tests.support.processes import ROOT
 from tests.support.second_factor import sign_in_staff
 from tests.types.mutual_samples import PASSWORD, pkcs12_of
 
@@ -115,8 +112,8 @@ def test_where_mails_go_is_said_by_the_environment(tmp_path: Path, url: str, sai
     env = scratch_environment(
         EMAIL_URL=url.format(var=var), VAR_DIR=str(tmp_path), PUBLIC_URL="https://bots.example.com", SECRET_KEY="x"
     )
-    command = [sys.executable, "-c", SETTINGS]
-    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = preloaded.run(["-c", SETTINGS], env)
+    assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     found["BACKEND"] = found["BACKEND"].split(".")[-2]
     expected = {name: value.format(var=var) if isinstance(value, str) else value for name, value in said.items()}

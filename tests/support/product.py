@@ -94,27 +94,23 @@ class Product:
         return self._launch_worker(number, **env).wait_until_ready()
 
     def _launch_worker(self, number: int, **env: str) -> Server:
-        command = [sys.executable, "-m", "celery", "-A", "botaccounts", "worker", "--pool", "threads"]
-        command += ["--concurrency", "8", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-        command += ["--loglevel", "INFO", "-n", f"worker{number}@scratch"]
-        return self._launch(
-            f"worker.{number}",
-            command,
-            is_ready=lambda server: "ready." in server.text_since_start(),
-            start=preloaded.start,
-            **env,
-        )
+        command = ["worker", "--pool", "threads", "--concurrency", "8", "--without-gossip", "--without-mingle"]
+        command += ["--without-heartbeat", "-n", f"worker{number}@scratch"]
+        return self._launch_celery(f"worker.{number}", command, says="ready.", **env)
 
     def add_beat(self, **env: str) -> Server:
         return self._launch_beat(**env).wait_until_ready()
 
     def _launch_beat(self, **env: str) -> Server:
-        command = [sys.executable, "-m", "celery", "-A", "botaccounts", "beat", "--loglevel", "INFO", "--pidfile", ""]
-        command += ["-s", str(self.folder / "var" / "beat-schedule")]
+        command = ["beat", "--pidfile", "", "-s", str(self.folder / "var" / "beat-schedule")]
+        return self._launch_celery("beat", command, says="beat: Starting", **env)
+
+    def _launch_celery(self, name: str, command: list[str], *, says: str, **env: str) -> Server:
+        """`says`: what it writes when it is ready."""
         return self._launch(
-            "beat",
-            command,
-            is_ready=lambda server: "beat: Starting" in server.text_since_start(),
+            name,
+            [sys.executable, "-m", "celery", "-A", "botaccounts", *command, "--loglevel", "INFO"],
+            is_ready=lambda server: says in server.text_since_start(),
             start=preloaded.start,
             **env,
         )
