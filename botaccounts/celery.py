@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, worker_init, worker_ready
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botaccounts.settings")
@@ -29,6 +29,22 @@ def tell_the_workshop(sender: Any = None, **_: object) -> None:
     from credentials.services import drain
 
     drain.set_threads(int(sender.concurrency))
+
+
+@worker_ready.connect
+def make_the_most_of_threads(sender: Any = None, **_: object) -> None:
+    """Where the pool is one of threads, a message wakes all of them, and they take turns on one core."""
+    from django.conf import settings
+
+    from botaccounts import one_core
+    from credentials.services import drain
+
+    executor = getattr(sender.pool, "executor", None)
+    if executor is None:
+        return
+    drain.set_threads(int(sender.pool.limit), executor.submit)
+    if settings.WORKER_ON_ONE_CORE:
+        one_core.settle()
 
 
 @worker_init.connect

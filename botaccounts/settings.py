@@ -247,6 +247,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 # Threads: they wait for providers nearly all the time, and share what one process has loaded.
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", 20)
+WORKER_ON_ONE_CORE = env.bool("WORKER_ON_ONE_CORE", True)
 # A message that waits behind slow ones is better off with another worker.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Renewals of all workers together that may be under way at one provider's host that answers quickly.

@@ -1,104 +1,37 @@
 """Renew what is due, until nothing is: the threads of a worker take from one plan, and claim in batches.
 
-One statement claims for the threads that wait for something to do and for those that will in a moment, and one writes
-their attempts. What is claimed is sent within that moment: a lease is not spent on waiting.
+One message wakes one thread, and that one the others of its process, as many as there is work for. One statement
+claims for the threads that wait for something to do and for those that will in a moment, and one writes their attempts.
+What is claimed is sent within that moment: a lease is not spent on waiting.
 """
 
 import logging
-import random
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
-from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, close_old_connections
 
 from credentials.models import TokenAttempt
 from credentials.models.leased import Attempt
 from credentials.oauth.answer import TokenSet
 from credentials.services import claims, journal, lease
 from credentials.services.claims import Claimed
-from credentials.services.due import Due, due
+from credentials.services.due import Due
+from credentials.services.plan import LOOK_AGAIN, Plan
 from credentials.services.refresh import CredentialRenewal, Outcome, refresh
 from credentials.services.together import Together
 from organizations.audit import Actor
 
 logger = logging.getLogger(__name__)
 
-PLAN = 1000  # tokens
-PORTION = 100
-PLAN_LIVES = 2.0  # seconds; other workers take from the same rows
 # A worker is woken again by the next sweep.
 SHIFT = 25.0  # seconds
-# How long a thread waits for room at a provider before it makes itself free for other tasks, and how often it looks.
-LINGER, LOOK_AGAIN = 1.0, 0.05  # seconds
-SET_ASIDE = 300.0  # seconds
-FULL = 0.1  # seconds: for how long a host is passed over at which there was no room
-_dice = random.SystemRandom()
-
-
-class Plan:
-    """What is due, as this process last read it. Stale rows do no harm: claiming them fails."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._rows: list[Due] = []
-        self._read = float("-inf")
-        self._full: dict[str, float] = {}
-        self._aside: dict[UUID, float] = {}
-
-    def take(self, count: int) -> list[Due]:
-        """The next rows, except those of hosts that had no room a moment ago: nobody waits behind them."""
-        with self._lock:
-            now = time.monotonic()
-            age = now - self._read
-            if age > PLAN_LIVES or (
-                age > LOOK_AGAIN and not any(self._full.get(row.host, 0) < now for row in self._rows)
-            ):
-                self._read_again(now)
-            taken: list[Due] = []
-            rest: list[Due] = []
-            for row in self._rows:
-                wanted = len(taken) < count and self._full.get(row.host, 0) < now
-                (taken if wanted else rest).append(row)
-            self._rows = rest
-            return taken
-
-    def is_empty(self) -> bool:
-        with self._lock:
-            return not self._rows
-
-    def _read_again(self, now: float) -> None:
-        self._aside = {each: until for each, until in self._aside.items() if until > now}
-        self._full = {host: until for host, until in self._full.items() if until > now}
-        self._rows = self._shuffled([each for each in due(PLAN) if each.token_id not in self._aside])
-        self._read = time.monotonic()
-
-    @staticmethod
-    def _shuffled(rows: list[Due]) -> list[Due]:
-        """In portions, so that the order stays fair and several workers seldom claim the same."""
-        portions = [rows[start : start + PORTION] for start in range(0, len(rows), PORTION)]
-        return [row for portion in portions for row in _dice.sample(portion, len(portion))]
-
-    def give_back(self, rows: Sequence[Due], *, full: bool) -> None:
-        """They keep their place. `full`: there was no room at their hosts."""
-        with self._lock:
-            self._rows[:0] = rows
-            if full:
-                self._full |= dict.fromkeys((row.host for row in rows), time.monotonic() + FULL)
-
-    def set_aside(self, token_id: UUID) -> None:
-        """Something is wrong with this one: the others must not wait behind it."""
-        with self._lock:
-            self._aside[token_id] = time.monotonic() + SET_ASIDE
-
-    def forget(self) -> None:
-        with self._lock:
-            self._rows = []
-            self._read = float("-inf")
+# How long a thread waits for room at a provider before it makes itself free for other tasks.
+LINGER = 1.0  # seconds
 
 
 class _InPassing(CredentialRenewal):
@@ -109,10 +42,17 @@ class _InPassing(CredentialRenewal):
         return True
 
 
-class Workshop:
-    """The threads of this process that renew tokens. `threads`: as many as the worker has."""
+# Has a function run by another thread of this process, as soon as one is free.
+Lend = Callable[[Callable[[], object]], object]
 
-    def __init__(self, threads: int) -> None:
+
+class Workshop:
+    """The threads of this process that renew tokens. `threads`: as many as the worker has.
+
+    `lend`: how one that was woken gets the others; without it a message is needed for each.
+    """
+
+    def __init__(self, threads: int, lend: Lend | None = None) -> None:
         # Some are kept for people who wait for an authorization.
         self.at_once = max(1, threads - max(1, threads // 10))
         self.plan = Plan()
@@ -122,6 +62,8 @@ class Workshop:
         self._ahead: deque[Claimed] = deque()
         self._claiming = threading.Lock()
         self._working = 0
+        self._called = 0
+        self._lend = lend
         # However quick a host was before, some threads are left when it hangs all of a sudden.
         self._of_host = max(1, self.at_once * 5 // 6)
         self._threads = claims.Threads(
@@ -146,6 +88,30 @@ class Workshop:
             self._places.release()
             while left and (found := self._claimed_ahead()) is not None:
                 self._renew(found, actor)
+
+    def _call_others(self, actor: Actor) -> None:
+        """One thread for each row of the plan, as far as there are threads."""
+        if self._lend is None:
+            return
+        with self._lock:
+            missing = min(self.at_once - self._working, len(self.plan)) - self._called
+            self._called += max(0, missing)
+        for _ in range(missing):
+            try:
+                self._lend(lambda: self._help(actor))
+            except RuntimeError:  # the worker is being ended, and takes nothing new
+                self._lend = None
+                return
+
+    def _help(self, actor: Actor) -> None:
+        with self._lock:
+            self._called -= 1
+        try:
+            self.work(actor=actor)
+        except Exception:
+            logger.exception("Renewing what is due was broken off.")
+        finally:
+            close_old_connections()
 
     def _spare(self, host: str) -> None:
         """It has just failed: what was claimed ahead there is not tried, and waits for its turn again."""
@@ -178,6 +144,7 @@ class Workshop:
             else:
                 self._look_ahead()
                 found = self._claimed_ahead() or self._next(None)
+                self._call_others(actor)
             if found is None:
                 break
             if isinstance(found, bool):
@@ -235,7 +202,7 @@ class Workshop:
             with self._lock:
                 self._ahead.extend(claimed)
         self.plan.give_back(later, full=False)
-        return singles[:wanted], bool(rows) or bool(self._ahead) or not self.plan.is_empty()
+        return singles[:wanted], bool(rows) or bool(self._ahead) or len(self.plan) > 0
 
     def _renew(self, found: Claimed | Due, actor: Actor) -> None:
         token_id = found.token_id if isinstance(found, Due) else found.token.pk
@@ -268,10 +235,10 @@ class Workshop:
 _workshop = Workshop(settings.CELERY_WORKER_CONCURRENCY)
 
 
-def set_threads(threads: int) -> None:
-    """How many threads the worker of this process really has."""
+def set_threads(threads: int, lend: Lend | None = None) -> None:
+    """How many threads the worker of this process really has, and how one gets the others."""
     global _workshop
-    _workshop = Workshop(threads)
+    _workshop = Workshop(threads, lend)
 
 
 def work(*, actor: Actor) -> int:

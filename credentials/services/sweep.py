@@ -47,12 +47,12 @@ from organizations.audit import Actor
 
 M = TypeVar("M", bound=Model)
 BATCH = 500
-# Beyond these, workers are not told each by its id but take from the database, so many for each thread that is woken: a
-# message costs a worker as much as a renewal.
+# Beyond these, workers are not told each by its id but take from the database: a message costs a worker as much as
+# several renewals, and wakes all of its threads.
 BY_NAME = 20
-EACH = 25
-THREADS_AT_MOST = 60
-RENEWALS = EACH * THREADS_AT_MOST
+EACH = 100
+WAKE_AT_MOST = 15
+RENEWALS = EACH * WAKE_AT_MOST
 JOURNAL_KEPT = timedelta(days=30)
 # After its token has ended, for a consumer for whom nobody asks.
 CONSUMER_KEPT = timedelta(days=30)
@@ -88,7 +88,7 @@ class Tidied:
 
 
 def find() -> Work:
-    """At most `BATCH` of each, the oldest first; of renewals as many as there are threads to wake for."""
+    """At most `BATCH` of each, the oldest first; of renewals as many as workers are woken for."""
     now = database_now()
     received = Authorization.objects.filter(status=AuthorizationStatus.RECEIVED).order_by("created_at")
     interrupted = Authorization.objects.filter(status=AuthorizationStatus.EXCHANGING, claimed_at__lt=now - LEASE)
@@ -125,7 +125,7 @@ def spread(work: Work) -> None:
     for authorization_id in work.interrupted:
         wake.take_up(authorization_id)
     if len(work.renewals) > BY_NAME:
-        wake.renew_due(min(THREADS_AT_MOST, ceil(len(work.renewals) / EACH)))
+        wake.renew_due(min(WAKE_AT_MOST, ceil(len(work.renewals) / EACH)))
     else:
         for credential_id in work.renewals:
             wake.refresh(credential_id)

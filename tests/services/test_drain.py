@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -25,7 +26,7 @@ from tests.support.journeys import access_token_of, authorized_credential, new_c
 from tests.support.lying_server import Answer, LyingServer, Recorded, error_answer, token_answer
 from tests.support.people import Cast
 from tests.support.processes import wait_until
-from tests.support.tokens import at_once, change_token, leave_attempt, leave_lease, make_due, make_ended
+from tests.support.tokens import at_once, change_token, elsewhere, leave_attempt, leave_lease, make_due, make_ended
 
 WORKER = Actor.worker()
 SECOND = timedelta(seconds=1)
@@ -228,8 +229,33 @@ def test_more_than_a_handful_is_not_sent_one_by_one(
 ) -> None:
     sent: list[tuple[object, ...]] = []
     monkeypatch.setattr(wake, "_send", lambda *what, **how: sent.append(what) or True)
-    sweep.spread(sweep.Work([], [], [uuid4() for _ in range(95)]))
-    assert sent == [("credentials.tasks.renew_due",)] * 4
+    sweep.spread(sweep.Work([], [], [uuid4() for _ in range(250)]))
+    assert sent == [("credentials.tasks.renew_due",)] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_that_is_woken_gets_the_others_of_its_process(
+    many: list[Credential], token_server: LyingServer
+) -> None:
+    everybody = threading.Barrier(3)
+
+    def answers(request: Recorded) -> Answer:
+        if len(token_server.requests) <= 3:
+            everybody.wait(timeout=20)  # one alone would wait in vain
+        return token_answer("canary-at-2", refresh_token=f"{request.form['refresh_token']}2")
+
+    token_server.on("/token", answers)
+    with ThreadPoolExecutor(16) as pool:
+        elsewhere(lambda: Workshop(16, pool.submit).work(actor=WORKER))
+    assert [token_of(each).generation for each in many] == [2] * 12
+    assert len(token_server.requests) == 12
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_being_ended_lends_no_thread_and_loses_nothing(many: list[Credential]) -> None:
+    ended = ThreadPoolExecutor(1)
+    ended.shutdown()
+    assert Workshop(4, ended.submit).work(actor=WORKER) == 12
 
 
 DRIPS = Answer(body=b"{" + b" " * 1000, drip=1.0)

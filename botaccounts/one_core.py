@@ -1,0 +1,95 @@
+"""Keep a process whose threads take turns on one core: the one that others use least.
+
+The threads of one interpreter run one at a time. Spread over several cores, each turn wakes another core up, which
+finds the caches of the last one cold: on one, a worker renews more tokens a second (`docs/performance.md`). Where
+others need the core, the process moves. Linux only (sched_setaffinity(2), proc_stat(5)); elsewhere nothing happens.
+"""
+
+import contextlib
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks. By chance, so that two processes that share a core do not move to the same other one.
+LOOK_EVERY = (5.0, 15.0)
+# A core has to be that much freer, as a share of the time: every move costs the caches.
+WORTH_A_MOVE = 0.2
+_dice = random.SystemRandom()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Seconds since the machine started. `busy`: of each core. `own`: what this process used of any."""
+
+    at: float
+    busy: Mapping[int, float]
+    own: float
+
+
+def settle() -> bool:
+    """Move this process to one core, and let a thread see to its staying a good one. False where there is no choice."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    if len(cores) < 2:
+        return False
+    home = _dice.choice(cores)
+    try:
+        before = read(cores)
+        move(home)
+    except OSError as refusal:  # a sandbox may forbid either
+        logger.info("The process stays on all cores: %s", refusal)
+        return False
+    threading.Thread(target=_stay, args=(cores, home, before), name="one core", daemon=True).start()
+    return True
+
+
+def _stay(cores: list[int], home: int, before: Reading) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            time.sleep(_dice.uniform(*LOOK_EVERY))
+            after = read(cores)
+            better = freest(home, before, after)
+            if better != home:
+                move(better)
+            home, before = better, after
+
+
+def freest(home: int, before: Reading, after: Reading) -> int:
+    """The core that others used least between the two, or `home` where moving there is not worth it."""
+    passed = after.at - before.at
+    others = {core: after.busy[core] - before.busy[core] for core in after.busy if core in before.busy}
+    if passed <= 0 or home not in others:
+        return home
+    others[home] -= after.own - before.own
+    best = min(others, key=lambda core: others[core])
+    return best if others[home] - others[best] > WORTH_A_MOVE * passed else home
+
+
+def read(cores: list[int]) -> Reading:
+    """What the cores and this process have done. Raises OSError."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    wanted = {f"cpu{core}": core for core in cores}
+    busy = {}
+    for name, *spent in (line.split() for line in Path("/proc/stat").read_text().splitlines()):
+        if name in wanted:
+            user, nice, system, _idle, _iowait, irq, softirq, steal = (int(each) for each in spent[:8])
+            busy[wanted[name]] = (user + nice + system + irq + softirq + steal) / ticks
+    return Reading(time.monotonic(), busy, time.process_time())
+
+
+def move(core: int) -> None:
+    """Every thread there is; those that are started later follow the one that starts them. Raises OSError."""
+    for thread in threads():
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setaffinity(thread, {core})
+
+
+def threads() -> Iterator[int]:
+    """Of this process, in the order in which they were started."""
+    return iter(sorted(int(each.name) for each in Path("/proc/self/task").iterdir()))
