@@ -8,6 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botaccounts.settings")
 
 application = get_wsgi_application()
 
-from credentials.checks import refuse_to_start_when_misconfigured  # noqa: E402 - its models need the set-up above
+from botaccounts import write_ahead_log  # noqa: E402 - both need the set-up above
+from credentials.checks import refuse_to_start_when_misconfigured  # noqa: E402
 
+write_ahead_log.keep_open()
 refuse_to_start_when_misconfigured()
