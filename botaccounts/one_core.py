@@ -41,8 +41,8 @@ def settle() -> bool:
     home = _dice.choice(cores)
     try:
         before = read(cores)
-        move(home)
-    except OSError as refusal:  # a sandbox may forbid either
+        move({home})
+    except (OSError, ValueError) as refusal:  # a sandbox may forbid either, or tell something else
         logger.info("The process stays on all cores: %s", refusal)
         return False
     threading.Thread(target=_stay, args=(cores, home, before), name="one core", daemon=True).start()
@@ -50,29 +50,33 @@ def settle() -> bool:
 
 
 def _stay(cores: list[int], home: int, before: Reading) -> None:
-    with contextlib.suppress(OSError):
+    try:
         while True:
             time.sleep(_dice.uniform(*LOOK_EVERY))
             after = read(cores)
             better = freest(home, before, after)
             if better != home:
-                move(better)
+                move({better})
             home, before = better, after
+    except (OSError, ValueError) as refusal:
+        # Nobody would move it any more.
+        logger.warning("The process goes back to all cores: %s", refusal)
+        move(set(cores))
 
 
 def freest(home: int, before: Reading, after: Reading) -> int:
     """The core that others used least between the two, or `home` where moving there is not worth it."""
     passed = after.at - before.at
-    others = {core: after.busy[core] - before.busy[core] for core in after.busy if core in before.busy}
-    if passed <= 0 or home not in others:
+    if passed <= 0:
         return home
+    others = {core: busy - before.busy[core] for core, busy in after.busy.items()}
     others[home] -= after.own - before.own
     best = min(others, key=lambda core: others[core])
     return best if others[home] - others[best] > WORTH_A_MOVE * passed else home
 
 
 def read(cores: list[int]) -> Reading:
-    """What the cores and this process have done. Raises OSError."""
+    """What the cores and this process have done. Raises OSError, and ValueError where not every core is told of."""
     ticks = os.sysconf("SC_CLK_TCK")
     wanted = {f"cpu{core}": core for core in cores}
     busy = {}
@@ -80,14 +84,16 @@ def read(cores: list[int]) -> Reading:
         if name in wanted:
             user, nice, system, _idle, _iowait, irq, softirq, steal = (int(each) for each in spent[:8])
             busy[wanted[name]] = (user + nice + system + irq + softirq + steal) / ticks
+    if len(busy) < len(cores):
+        raise ValueError("the system tells of other cores than this process may use")
     return Reading(time.monotonic(), busy, time.process_time())
 
 
-def move(core: int) -> None:
+def move(cores: set[int]) -> None:
     """Every thread there is; those that are started later follow the one that starts them. Raises OSError."""
     for thread in threads():
         with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
-            os.sched_setaffinity(thread, {core})
+            os.sched_setaffinity(thread, cores)
 
 
 def threads() -> Iterator[int]:

@@ -33,6 +33,9 @@ SHIFT = 25.0  # seconds
 # How long a thread waits for room at a provider before it makes itself free for other tasks.
 LINGER = 1.0  # seconds
 
+# Has a function run by another thread of this process, as soon as one is free.
+Lend = Callable[[Callable[[], object]], object]
+
 
 class _InPassing(CredentialRenewal):
     """A renewal whose thread does not wait for the swap: there is more to ask for."""
@@ -40,10 +43,6 @@ class _InPassing(CredentialRenewal):
     def apply(self, attempt: Attempt, tokens: TokenSet, claimed: lease.Lease) -> bool:
         journal.apply_in_passing(cast(TokenAttempt, attempt), tokens, actor=self.actor, lease=claimed)
         return True
-
-
-# Has a function run by another thread of this process, as soon as one is free.
-Lend = Callable[[Callable[[], object]], object]
 
 
 class Workshop:
@@ -90,11 +89,13 @@ class Workshop:
                 self._renew(found, actor)
 
     def _call_others(self, actor: Actor) -> None:
-        """One thread for each row of the plan, as far as there are threads."""
+        """One thread for each claim that one could begin with now. Where there is no room, nobody waits for it."""
         if self._lend is None:
             return
         with self._lock:
-            missing = min(self.at_once - self._working, len(self.plan)) - self._called
+            waiting = Counter(each.endpoint.host for each in self._ahead)
+            startable = sum(min(count, self._of_host - self._busy[host]) for host, count in waiting.items())
+            missing = min(self.at_once - self._working, startable) - self._called
             self._called += max(0, missing)
         for _ in range(missing):
             try:
@@ -202,7 +203,7 @@ class Workshop:
             with self._lock:
                 self._ahead.extend(claimed)
         self.plan.give_back(later, full=False)
-        return singles[:wanted], bool(rows) or bool(self._ahead) or len(self.plan) > 0
+        return singles[:wanted], bool(rows) or bool(self._ahead) or not self.plan.is_empty()
 
     def _renew(self, found: Claimed | Due, actor: Actor) -> None:
         token_id = found.token_id if isinstance(found, Due) else found.token.pk

@@ -45,9 +45,9 @@ class Plan:
             self._rows = rest
             return taken
 
-    def __len__(self) -> int:
+    def is_empty(self) -> bool:
         with self._lock:
-            return len(self._rows)
+            return not self._rows
 
     def _read_again(self, now: float) -> None:
         self._aside = {each: until for each, until in self._aside.items() if until > now}

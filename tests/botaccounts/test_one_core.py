@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from botaccounts import one_core
 from botaccounts.one_core import Reading, freest
 from tests.support.processes import ROOT, wait_until
 from tests.support.product import Product
@@ -28,7 +29,6 @@ def after(*busy: float, own: float, seconds: float = 10.0) -> Reading:
         pytest.param(after(9.0, 6.0, 3.0, own=1.0), 2, id="to the core that others use least"),
         pytest.param(after(9.0, 2.0, 1.5, own=6.0), 0, id="not for a little"),
         pytest.param(after(9.5, 0.0, 9.5, own=5.0), 1, id="from one like itself"),
-        pytest.param(Reading(110.0, {1: 60.0, 2: 50.0}, 20.0), 0, id="not where nothing is known"),
         pytest.param(BEFORE, 0, id="not in no time"),
     ],
 )
@@ -48,6 +48,15 @@ def test_a_worker_stays_on_one_core_unless_it_is_told_not_to(product: Callable[.
     kept, left = (running.processes[name].pid for name in ("worker.1", "worker.2"))
     wait_until(lambda: len(cores_of(kept)) == 1 and len(min(cores_of(kept))) == 1, seconds=20, what="settling")
     assert cores_of(left) == {frozenset(os.sched_getaffinity(0))}
+
+
+def test_where_it_cannot_look_any_more_it_goes_back_to_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    moves: list[set[int]] = []
+    monkeypatch.setattr(one_core, "LOOK_EVERY", (0.0, 0.0))
+    monkeypatch.setattr(one_core, "move", moves.append)
+    cores = [0, 10**6]  # of the second one nothing is told
+    one_core._stay(cores, 0, BEFORE)
+    assert moves == [{0, 10**6}]
 
 
 def test_a_process_with_one_core_has_nothing_to_choose() -> None:

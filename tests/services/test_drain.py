@@ -252,6 +252,16 @@ def test_a_thread_that_is_woken_gets_the_others_of_its_process(
 
 
 @pytest.mark.django_db
+def test_no_thread_is_called_to_wait_for_room_at_a_provider(
+    many: list[Credential], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulkhead, "is_trusted", lambda *_: False)
+    called: list[object] = []
+    assert Workshop(4, called.append).work(actor=WORKER) == 12  # one at a time, because it is one organization
+    assert called == []
+
+
+@pytest.mark.django_db
 def test_a_worker_that_is_being_ended_lends_no_thread_and_loses_nothing(many: list[Credential]) -> None:
     ended = ThreadPoolExecutor(1)
     ended.shutdown()
