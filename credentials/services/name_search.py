@@ -1,6 +1,6 @@
 """A part of a name, found by its trigrams.
 
-On PostgreSQL an index of the rows does it (migration `search_by_part_of_a_name`), and LIKE uses it. SQLite has no such
+On PostgreSQL an index of the rows does it (migration `list_credentials_by_index`), and LIKE uses it. SQLite has no such
 index; there an FTS5 table stands beside the rows, kept by triggers, and has to be asked for the rows' ids.
 """
 

@@ -1,8 +1,8 @@
 """The database itself refuses to change audit entries, whoever asks.
 
-PostgreSQL refuses UPDATE, and DELETE of what was not moved to an archive; TRUNCATE stays possible (row triggers do not
-see it), which is how test suites empty a database. SQLite refuses UPDATE only: emptying a test database is a DELETE
-there. What is removed nevertheless is found by `manage.py verify_audit`.
+PostgreSQL refuses UPDATE and DELETE; TRUNCATE stays possible (row triggers do not see it), which is how test suites
+empty a database. SQLite refuses UPDATE only: emptying a test database is a DELETE there. What is removed nevertheless
+is found by `manage.py verify_audit`.
 
 A later migration that alters AuditEntry makes SQLite build a new table without the trigger: run `protect` again there.
 """
@@ -15,11 +15,6 @@ POSTGRESQL = [
     """
     CREATE FUNCTION organizations_audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF TG_OP = 'DELETE' AND OLD.position <= (
-            SELECT archived FROM organizations_auditchain WHERE id = OLD.chain_id
-        ) THEN
-            RETURN OLD;
-        END IF;
         RAISE EXCEPTION 'audit entries are append-only' USING ERRCODE = 'integrity_constraint_violation';
     END $$
     """,
@@ -52,5 +47,5 @@ def release(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("organizations", "0001_first_release")]
+    dependencies = [("organizations", "0001_initial")]
     operations = [migrations.RunPython(protect, release)]

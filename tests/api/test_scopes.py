@@ -1,10 +1,12 @@
 """What a service token may do, and with which credentials."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 
 from credentials.models import ApiIntegration, Credential
 from organizations.models import AuditEntry, ServiceToken
@@ -102,6 +104,15 @@ def test_a_token_whose_only_credential_is_gone_is_not_set_free(bot: Caller, cast
     named.delete()
     assert_refused(bot.post(f"credentials/{other.pk}/token"), 404, "not_found")
     assert bot.get("credentials").json()["credentials"] == []
+
+
+def test_tokens_from_before_there_were_scopes_keep_all_of_them(bot: Caller) -> None:
+    ServiceToken.objects.update(scopes=[])
+    migration = importlib.import_module("organizations.migrations.0005_service_token_scopes")
+    migration.keep_what_they_had(apps, None)
+    bot.row.refresh_from_db()
+    assert bot.row.scopes == list(Scope)
+    assert bot.row.credential_ids is None
 
 
 def test_every_scope_says_what_it_is_for() -> None:

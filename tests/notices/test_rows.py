@@ -1,10 +1,13 @@
 """The rows behind notices: for staff to look at, filled for what was there before, and mails by the environment."""
 
+import importlib
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -15,10 +18,14 @@ from credentials.services import mails, notices
 from organizations import services
 from organizations.audit import Actor
 from tests.notices.conftest import Turn
-from tests.support import preloaded
+from tests.support import mutual, preloaded
 from tests.support.environment import scratch_environment
+from tests.support.journeys import authorized_credential
+from tests.support.lying_server import LyingServer
 from tests.support.people import Cast
+from tests.support.pki import issue
 from tests.support.second_factor import sign_in_staff
+from tests.types.mutual_samples import PASSWORD, pkcs12_of
 
 MODELS = (Ending, MailSwitchedOff, Notice, NoticeMail, Webhook, WebhookDelivery)
 FROM = "Bot Accounts <bot-accounts@bots.example.com>"
@@ -64,6 +71,25 @@ def test_staff_find_and_see_every_row_without_a_secret_and_change_nothing(one_of
         assert staff.post(reverse(f"{name}_change", args=[row.pk]), {"url": "x"}).status_code == 403
         assert staff.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
         assert model._base_manager.values().get(pk=row.pk) == before
+
+
+@pytest.mark.django_db
+def test_what_was_there_before_endings_were_kept_gets_the_same_ones(cast: Cast, token_server: LyingServer) -> None:
+    authorized_credential(cast, token_server, answer={"refresh_token": None})
+    authorized_credential(cast, token_server)
+    trust = issue("Partner CA", authority=True, days=400)
+    mutual.save(cast, pkcs12_of(issue("bot.example.com", days=20)), trust.pem, password=PASSWORD)
+    services.create_service_token(Actor.command("demo"), cast.organization, "Shop", timezone.now() + timedelta(days=60))
+
+    def rows() -> list[Any]:
+        names = ("organization", "credential", "service_token", "what", "mend", "ends_at", "warn_at")
+        return list(Ending.objects.order_by("what").values_list(*names))
+
+    kept = rows()
+    assert [row[3] for row in kept] == ["Access", "Key certificate", "Service token", "Trust certificate CN=Partner CA"]
+    Ending.objects.all().delete()
+    importlib.import_module("credentials.migrations.0007_fill_endings").fill(apps, None)
+    assert rows() == kept
 
 
 @pytest.mark.parametrize(

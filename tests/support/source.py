@@ -14,7 +14,7 @@ def modules() -> Iterator[tuple[str, str]]:
     """(dotted name, source text) of every module of the product; generated first migrations are left out."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
-            if path.parent.name == "migrations" and path.name == "0001_first_release.py":
+            if path.parent.name == "migrations" and path.name == "0001_initial.py":
                 continue
             yield dotted(path.relative_to(ROOT)), path.read_text()
 

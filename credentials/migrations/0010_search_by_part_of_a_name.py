@@ -97,6 +97,5 @@ def forget_names(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    replaces = [("credentials", "0010_search_by_part_of_a_name")]
-    dependencies = [("credentials", "0001_first_release")]
+    dependencies = [("credentials", "0009_indexes_of_the_list")]
     operations = [migrations.RunPython(index_names, forget_names)]
