@@ -116,7 +116,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 elif not TESTING:
     DATABASES["default"]["OPTIONS"] = {
         "pool": {"min_size": 1, "max_size": 32, "timeout": 10},
-        # Uses before PostgreSQL keeps the plan of one of our own statements (organizations.prepared); 0 is never.
+        # Uses before PostgreSQL keeps the plan of one of our own statements (organizations.sql); 0 is never.
         "prepare_threshold": env.int("DATABASE_PREPARE_AFTER", 3) or None,
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

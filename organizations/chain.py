@@ -16,9 +16,9 @@ from typing import Any
 from django.db import connection, models
 from django.utils import timezone
 
-from organizations import prepared
 from organizations.entries import NewEntry, plain
 from organizations.models import AuditChain, AuditEntry
+from organizations.sql import prepared, recordset
 
 ROWS_AT_ONCE = 60  # 15 columns each: SQLite may be built to take 999 parameters
 
@@ -53,14 +53,11 @@ def locked_heads(chain_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Head]:
 
 
 def _lock(chain_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Head]:
-    stored = [_as_stored(each) for each in chain_ids]
     statement = f"SELECT id, position, head FROM {AuditChain._meta.db_table} WHERE id "  # noqa: S608
-    statement += "= %s" if len(stored) == 1 else f"IN ({', '.join(['%s'] * len(stored))}) ORDER BY id"
+    statement += "= %s" if len(chain_ids) == 1 else f"{prepared.among()} ORDER BY id"
     if connection.features.has_select_for_update:
         statement += " FOR UPDATE"
-    with prepared.cursor() as cursor:
-        cursor.execute(statement, stored)
-        found = cursor.fetchall()
+    found = prepared.rows(statement, [*chain_ids] if len(chain_ids) == 1 else [list(chain_ids)])
     heads = (Head(_as_read(key), position, newest) for key, position, newest in found)
     return {head.chain_id: head for head in heads}
 
@@ -116,18 +113,12 @@ def _write_at_once(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
 @functools.cache
 def _statement() -> str:
     columns = ", ".join(str(field.column) for field in _fields())
-    typed = ", ".join(f"{field.column} {_type_of(field)}" for field in _fields())
     return (
         f"WITH moved AS (UPDATE {AuditChain._meta.db_table} AS chain SET position = new.position, head = new.head "  # noqa: S608
         "FROM json_to_recordset(%s::json) AS new(id uuid, position bigint, head text) WHERE chain.id = new.id) "
         f"INSERT INTO {AuditEntry._meta.db_table} ({columns}) "
-        f"SELECT {columns} FROM json_to_recordset(%s::json) AS written({typed}) RETURNING id"
+        f"SELECT {columns} FROM json_to_recordset(%s::json) AS written({recordset.declared(_fields())}) RETURNING id"
     )
-
-
-def _type_of(field: "models.Field[Any, Any]") -> str:
-    """As PostgreSQL names it. Texts without their length: one that is too long must be refused, not cut."""
-    return "text" if isinstance(field, models.CharField) else str(field.db_type(connection))
 
 
 def _write(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
@@ -135,7 +126,7 @@ def _write(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
     one = f"({', '.join(['%s'] * len(fields))})"
     columns = ", ".join(str(field.column) for field in fields)
     with connection.cursor() as cursor:
-        moved = [(head.position, head.hash, _as_stored(head.chain_id)) for head in heads]
+        moved = [prepared.stored((head.position, head.hash, head.chain_id)) for head in heads]
         cursor.executemany(
             f"UPDATE {AuditChain._meta.db_table} SET position = %s, head = %s WHERE id = %s",  # noqa: S608
             moved,
@@ -150,10 +141,6 @@ def _write(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
             cursor.execute(statement, values)
             numbers += [number for (number,) in cursor.fetchall()]
     return numbers
-
-
-def _as_stored(identity: uuid.UUID) -> Any:
-    return identity if connection.features.has_native_uuid_field else identity.hex
 
 
 def _as_read(identity: Any) -> uuid.UUID:

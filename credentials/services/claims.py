@@ -1,5 +1,6 @@
 """Claim the leases of several due tokens at once, and write down that their renewals begin: one transaction for all."""
 
+import functools
 import secrets
 import threading
 import time
@@ -10,9 +11,8 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
 
-from credentials.models import OAuthToken, TokenAttempt, TokenEndpoint
+from credentials.models import Credential, OAuthToken, TokenAttempt, TokenEndpoint
 from credentials.models.clock import database_now
 from credentials.models.endpoint import place_of
 from credentials.models.leased import AttemptState, Grant
@@ -23,9 +23,12 @@ from credentials.services.endpoints import NONE_UNDER_WAY, UnderWay
 from credentials.services.journal import host_of, token_endpoint
 from credentials.services.lease import LEASE, Lease
 from credentials.types.registry import UnknownType, room
+from organizations.sql import prepared, recordset
+from organizations.sql.columns import Columns, table_of
 
 UNFINISHED = (AttemptState.STARTED, AttemptState.ANSWERED)
 RENEWING = (Grant.REFRESH_TOKEN, Grant.CLIENT_CREDENTIALS)
+_TOKEN, _CREDENTIAL = Columns(OAuthToken, "token"), Columns(Credential, "credential")
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,8 @@ def claim(rows: Sequence[Due], wanted: int, threads: Threads) -> tuple[list[Clai
             for endpoint in of_endpoint.values():
                 endpoint.read_at = now
             choose(rows, wanted, choice, of_endpoint, there, threads, now)
-            tokens = take_leases([row.token_id for row in choice.chosen], now)
-            attempts = begin(tokens, of_endpoint, now)
+            tokens, unfinished = take_leases([row.token_id for row in choice.chosen], now)
+            attempts = begin([token for token in tokens if token.pk not in unfinished], of_endpoint, now)
     except BaseException:
         for row in choice.chosen:
             threads.give_back(row.host, row.organization_id, careful=row.token_id in choice.careful)
@@ -155,32 +158,48 @@ def choose(
             choice.careful.add(row.token_id)
 
 
-def take_leases(token_ids: Sequence[UUID], now: datetime) -> list[OAuthToken]:
-    """Those of the tokens that are still due and free, as they are now that nobody else can change them."""
-    if not token_ids:
-        return []
+def take_leases(token_ids: Sequence[UUID], now: datetime) -> tuple[list[OAuthToken], set[UUID]]:
+    """Those of the tokens that are still due and free, as they are now that nobody else can change them.
+
+    And for which of them an attempt was left unfinished.
+    """
     owner = secrets.token_hex(16)
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-    rows = OAuthToken.objects.filter(pk__in=token_ids)
-    if not rows.filter(free, refresh_at__lte=now).update(lease_owner=owner, lease_until=now + LEASE):
-        return []
-    return list(rows.filter(lease_owner=owner).select_related("credential"))
+    if not token_ids or not prepared.change(_take(), [owner, now + LEASE, list(token_ids), now, now]):
+        return [], set()
+    tokens, unfinished = [], set()
+    for found in prepared.rows(_taken(), [*map(str, (*RENEWING, *UNFINISHED)), owner, list(token_ids)]):
+        token = _TOKEN.row(found)
+        token.credential = _CREDENTIAL.row(found, len(_TOKEN))
+        tokens.append(token)
+        if found[-1]:
+            unfinished.add(token.pk)
+    return tokens, unfinished
+
+
+@functools.cache
+def _take() -> str:
+    return (
+        f"UPDATE {table_of(OAuthToken)} SET lease_owner = %s, lease_until = %s "  # noqa: S608
+        f"WHERE credential_id {prepared.among()} AND (lease_until IS NULL OR lease_until < %s) AND refresh_at <= %s"
+    )
+
+
+@functools.cache
+def _taken() -> str:
+    return (
+        f"SELECT {_TOKEN.selected}, {_CREDENTIAL.selected}, EXISTS ("  # noqa: S608
+        f"SELECT 1 FROM {table_of(TokenAttempt)} AS begun WHERE begun.token_id = token.credential_id "
+        "AND begun.generation = token.generation AND begun.finished_at IS NULL AND begun.authorization_id IS NULL "
+        'AND begun."grant" IN (%s, %s) AND begun.state IN (%s, %s)) '
+        f"FROM {_TOKEN.table} JOIN {_CREDENTIAL.table} ON credential.id = token.credential_id "
+        f"WHERE token.lease_owner = %s AND token.credential_id {prepared.among()}"
+    )
 
 
 def begin(
     tokens: Sequence[OAuthToken], of_endpoint: Mapping[int, TokenEndpoint], now: datetime
 ) -> Mapping[UUID, TokenAttempt]:
-    """Attempts for those of which nothing was left unfinished, and that come from where they did the last time."""
-    unfinished = set(
-        TokenAttempt.objects.filter(
-            token__in=tokens,
-            generation=F("token__generation"),
-            grant__in=RENEWING,
-            authorization=None,
-            state__in=UNFINISHED,
-            finished_at=None,
-        ).values_list("token_id", flat=True)
-    )
+    """Attempts for those that come from where they did the last time."""
     attempts = {
         token.pk: TokenAttempt(
             token=token,
@@ -191,9 +210,9 @@ def begin(
             started_at=now,
         )
         for token in tokens
-        if token.pk not in unfinished and comes_from(token, of_endpoint[token.endpoint_id or 0])
+        if comes_from(token, of_endpoint[token.endpoint_id or 0])
     }
-    TokenAttempt.objects.bulk_create(attempts.values())
+    recordset.insert_all(list(attempts.values()))
     return attempts
 
 

@@ -1,17 +1,19 @@
 """The rows of token endpoints: found by address, made where there is none, counted by host."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
 from credentials.models import ConsumerToken, OAuthToken, TokenEndpoint
 from credentials.models.endpoint import place_of
 from credentials.services.lease import LEASE
+from organizations.sql import prepared
+from organizations.sql.columns import Columns
 
 TOKENS = (OAuthToken, ConsumerToken)
+_ASKED = Columns(TokenEndpoint, "asked")
 
 
 def found(url: str, *, lock: bool = False) -> TokenEndpoint:
@@ -31,8 +33,16 @@ def found(url: str, *, lock: bool = False) -> TokenEndpoint:
 
 def locked(ids: Iterable[int]) -> Mapping[int, TokenEndpoint]:
     """Several rows, locked in one order by everybody until the end of the caller's transaction."""
-    rows = TokenEndpoint.objects.filter(pk__in=set(ids)).order_by("pk").select_for_update(no_key=True)
-    return {endpoint.pk: endpoint for endpoint in rows}
+    found = prepared.rows(_lock(), [sorted(set(ids))])
+    return {endpoint.pk: endpoint for endpoint in map(_ASKED.row, found)}
+
+
+@functools.cache
+def _lock() -> str:
+    return (
+        f"SELECT {_ASKED.selected} FROM {_ASKED.table} WHERE asked.id {prepared.among()} ORDER BY asked.id "  # noqa: S608
+        f"{prepared.for_no_key_update('asked')}"
+    )
 
 
 class UnderWay(NamedTuple):
@@ -48,20 +58,22 @@ SLOW = timedelta(seconds=2)
 
 
 def under_way(now: datetime) -> Mapping[str, UnderWay]:
-    """By host, from the live leases, which every process sees. Plain SQL: it is asked for with every claim."""
+    """By host, from the live leases, which every process sees."""
+    found = prepared.rows(_under_way(), [now + LEASE - SLOW, *[now] * len(TOKENS)])
+    return {host: UnderWay(calls, slow) for host, calls, slow in found}
+
+
+@functools.cache
+def _under_way() -> str:
     live = " UNION ALL ".join(
         f"SELECT endpoint_id, lease_until FROM {model._meta.db_table} WHERE lease_until >= %s"  # noqa: S608
         for model in TOKENS
     )
-    statement = (
+    return (
         "SELECT host, count(*), sum(CASE WHEN lease_until < %s THEN 1 ELSE 0 END) "  # noqa: S608
         f"FROM ({live}) AS live JOIN {TokenEndpoint._meta.db_table} AS asked ON asked.id = live.endpoint_id "
         "GROUP BY host"
     )
-    moments = [connection.ops.adapt_datetimefield_value(each) for each in (now + LEASE - SLOW, *[now] * len(TOKENS))]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, moments)
-        return {host: UnderWay(calls, slow) for host, calls, slow in cursor.fetchall()}
 
 
 def organizations_at(endpoint: TokenEndpoint) -> set[UUID]:

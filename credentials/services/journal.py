@@ -31,6 +31,7 @@ from credentials.services.together import Together
 from credentials.types.base import Material
 from credentials.types.registry import room
 from organizations.audit import Actor
+from organizations.sql import recordset
 
 __all__ = ["Gone", "has_moved_on", "swap"]
 
@@ -85,7 +86,7 @@ def keep_all(attempts: Sequence[Attempt]) -> Sequence[None]:
     for model in {type(attempt) for attempt in attempts}:
         of_model = [attempt for attempt in attempts if type(attempt) is model]
         with transaction.atomic():
-            if swapping.write_all(of_model, ("answer", "state")) != len(of_model):
+            if recordset.update_all(of_model, "answer", "state") != len(of_model):
                 raise Gone
     return [None] * len(attempts)
 

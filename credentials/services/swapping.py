@@ -1,13 +1,14 @@
 """Put the tokens of an answer in the place of those before, in one write: for one credential or for several at once."""
 
+import functools
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection, models, transaction
+from django.db import transaction
 from django.db.models import F
 
 from credentials.models import Credential, OAuthToken, TokenAttempt
@@ -22,12 +23,17 @@ from credentials.services.records import entry
 from credentials.types.registry import room
 from organizations import audit
 from organizations.audit import Actor
+from organizations.sql import prepared, recordset
+from organizations.sql.columns import Columns, table_of
 
 # What `swap` changes.
 SWAPPED = (
     *("access_token", "refresh_token", "token_type", "scope", "obtained_at", "expires_at", "refresh_at"),
     *("failures", "last_error", "last_error_at", "generation", "lease_owner", "lease_until"),
 )
+
+_TOKEN = Columns(OAuthToken, "token")
+_CREDENTIAL = Columns(Credential, "credential", but="secrets")
 
 
 class Gone(Exception):
@@ -60,7 +66,7 @@ def apply_all(swaps: Sequence[Swap]) -> list[bool]:
                 entries[credential.organization_id].append(apply(each, credential, token, now))
         done = [each for each, applied in zip(swaps, results, strict=True) if applied]
         late = [each for each, applied in zip(swaps, results, strict=True) if not applied]
-        write_all([held[each.attempt.token_id][1] for each in done], SWAPPED)
+        recordset.update_all([held[each.attempt.token_id][1] for each in done], *SWAPPED)
         for each_state, those, error in ((AttemptState.APPLIED, done, ""), (AttemptState.FAILED, late, "superseded")):
             if those:
                 close_all([each.attempt for each in those], each_state, now, error=error)
@@ -139,56 +145,48 @@ def has_moved_on(token: LeasedToken, lease: Lease) -> bool:
 
 
 def lock_all(ids: Sequence[UUID]) -> Mapping[UUID, tuple[Credential, OAuthToken]]:
-    """Credentials and their tokens, locked in the order in which an edit changes them. Raises `Gone`."""
-    # In one statement: each row of the join is locked as a whole, in the order of the keys.
-    rows = (
-        OAuthToken.objects.filter(pk__in=ids)
-        .select_related("credential")
-        .defer("credential__secrets")
-        .order_by("pk")
-        .select_for_update(of=("credential", "self"), no_key=True)
-    )
-    held = {each.pk: (each.credential, each) for each in rows}
+    """Credentials and their tokens, locked in the order in which an edit changes them. Raises `Gone`.
+
+    Within a transaction of the caller's.
+    """
+    held: dict[UUID, tuple[Credential, OAuthToken]] = {}
+    for found in prepared.rows(_lock(), [list(ids)]):
+        token, credential = _TOKEN.row(found), _CREDENTIAL.row(found, len(_TOKEN))
+        token.credential = credential
+        held[token.pk] = (credential, token)
     if len(held) < len(set(ids)):
         raise Gone
     return held
 
 
-def write_all(rows: Sequence[models.Model], columns: Iterable[str]) -> int:
-    """Save these columns of rows of one model, in one trip to the database. How many rows there were to write to."""
-    if not rows:
-        return 0
-    model = type(rows[0])
-    fields = [model._meta.get_field(name) for name in columns]
-    quote = connection.ops.quote_name
-    key = model._meta.pk
-    assignments = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)  # type: ignore[union-attr]
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE {quote(str(key.column))} = %s"  # noqa: S608
-    written = [
-        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in (*fields, key)]  # type: ignore[union-attr]
-        for row in rows
-    ]
-    with connection.cursor() as cursor:
-        if len(written) == 1:
-            cursor.execute(statement, written[0])
-        else:
-            cursor.executemany(statement, written)
-        return int(cursor.rowcount)
+@functools.cache
+def _lock() -> str:
+    # In one statement: each row of the join is locked as a whole, in the order of the keys.
+    return (
+        f"SELECT {_TOKEN.selected}, {_CREDENTIAL.selected} FROM {_TOKEN.table} "  # noqa: S608
+        f"JOIN {_CREDENTIAL.table} ON credential.id = token.credential_id "
+        f"WHERE token.credential_id {prepared.among()} ORDER BY token.credential_id "
+        f"{prepared.for_no_key_update('credential', 'token')}"
+    )
 
 
 def forget_older(token_ids: Sequence[UUID], now: datetime) -> None:
     """End the attempts that a swap has overtaken: a sealed answer that nobody can apply is a secret too many."""
-    unfinished = TokenAttempt.objects.filter(token_id__in=token_ids, finished_at=None)
-    if not unfinished.exists():  # as good as always
+    if not prepared.rows(_unfinished(), [list(token_ids)]):  # as good as always
         return
+    unfinished = TokenAttempt.objects.filter(token_id__in=token_ids, finished_at=None)
     unfinished.filter(generation__lt=F("token__generation")).exclude(
         authorization__status__in=[AuthorizationStatus.EXCHANGING, AuthorizationStatus.ASKING]
     ).update(state=AttemptState.FAILED, error="superseded", answer="", finished_at=now)
+
+
+@functools.cache
+def _unfinished() -> str:
+    return f"SELECT 1 FROM {table_of(TokenAttempt)} WHERE token_id {prepared.among()} AND finished_at IS NULL LIMIT 1"  # noqa: S608
 
 
 def close_all(attempts: Sequence[Attempt], state: AttemptState, now: datetime, *, error: str = "") -> None:
     """End attempts of one model and erase the answers that they kept."""
     for attempt in attempts:
         attempt.state, attempt.error, attempt.finished_at, attempt.answer = state, error[:100], now, ""
-    rows = type(attempts[0])._default_manager.filter(pk__in=[attempt.pk for attempt in attempts])
-    rows.update(state=state, error=error[:100], finished_at=now, answer="")
+    recordset.update_all(attempts, "state", "error", "finished_at", "answer")

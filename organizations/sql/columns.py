@@ -1,0 +1,89 @@
+"""Rows of models out of what a statement of plain SQL has read."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connection, models
+
+M = TypeVar("M", bound=models.Model)
+Converter = Callable[[Any], Any]
+
+
+def table_of(model: type[models.Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def name_of(field: "models.Field[Any, Any]") -> str:
+    """Quoted: a column may be called like a word of SQL."""
+    return connection.ops.quote_name(str(field.column))
+
+
+class Columns(Generic[M]):
+    """The columns of one table in a statement, where it is called `alias`: of a whole row, or those that are named.
+
+    What is not among them is deferred, and read when somebody asks for it.
+    """
+
+    def __init__(self, model: type[M], alias: str, only: str = "", but: str = "") -> None:
+        self.model, self.alias = model, alias
+        self._only, self._but = only.split(), but.split()
+
+    @property
+    def table(self) -> str:
+        return f"{table_of(self.model)} AS {self.alias}"
+
+    @functools.cached_property
+    def selected(self) -> str:
+        """For the list of what is read."""
+        return ", ".join(f"{self.alias}.{name_of(field)}" for field in self._fields)
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """Of the fields, in the order of the model, as `from_db` wants them."""
+        return [field.attname for field in self._fields]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def row(self, found: Sequence[Any], begins: int = 0) -> M:
+        """The row whose columns begin there in `found`."""
+        values = list(found[begins : begins + len(self.names)])
+        for place, convert in self._converted:
+            values[place] = convert(values[place])
+        return self.model.from_db(DEFAULT_DB_ALIAS, self.names, values)
+
+    def row_or_none(self, found: Sequence[Any], begins: int = 0) -> M | None:
+        """None where an outer join has met no row."""
+        return None if found[begins + self._key] is None else self.row(found, begins)
+
+    @functools.cached_property
+    def _fields(self) -> "list[models.Field[Any, Any]]":
+        fields = self.model._meta.concrete_fields
+        wanted = set(self._only or [field.attname for field in fields]) - set(self._but)
+        return [field for field in fields if field.attname in wanted]
+
+    @functools.cached_property
+    def _key(self) -> int:
+        return self.names.index(str(self.model._meta.pk.attname))
+
+    @functools.cached_property
+    def _converted(self) -> list[tuple[int, Converter]]:
+        """Which columns are not as the database gives them."""
+        converters = ((place, _converter(field)) for place, field in enumerate(self._fields))
+        return [(place, each) for place, each in converters if each]
+
+
+def _converter(field: "models.Field[Any, Any]") -> Converter | None:
+    """As the ORM's compiler does it for a column; None where the database gives the value itself."""
+    column = field.get_col(field.model._meta.db_table)
+    steps = [*connection.ops.get_db_converters(column), *field.get_db_converters(connection)]
+    if not steps:
+        return None
+
+    def convert(value: Any) -> Any:
+        for step in steps:
+            value = step(value, column, connection)
+        return value
+
+    return convert

@@ -1,0 +1,83 @@
+"""Statements that are asked thousands of times: on PostgreSQL planned once a connection instead of at every use.
+
+Django binds parameters in the client, which PostgreSQL has to parse and plan anew each time. Here they are bound in the
+server and prepared after the first uses, unless `prepare_threshold` of the connection is off (a pooler in between that
+knows no prepared statements). Elsewhere this is Django's own cursor.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+
+@contextmanager
+def cursor() -> Iterator[Any]:
+    """A cursor with `execute`, `fetchone` and `fetchall`; its errors are Django's.
+
+    `OperationalError` also where a kept plan has to be forgotten: whoever asks again gets another connection.
+    """
+    # `django.db.connection` looks this up at each use of it, and there would be many.
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor != "postgresql":
+        with database.cursor() as djangos:
+            yield djangos
+        return
+    import psycopg  # not installed where the database is SQLite
+
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        try:
+            with psycopg.Cursor(database.connection) as bound_in_the_server:
+                yield bound_in_the_server
+        except psycopg.errors.FeatureNotSupported:
+            # The type of a column was changed beneath a kept plan, which this connection would try for ever.
+            database.connection.close()
+            raise psycopg.OperationalError("The plan of a statement does not fit the table any more.") from None
+
+
+def rows(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """What a statement reads. Parameters as in Python; a list is for `among`."""
+    with cursor() as reading:
+        reading.execute(statement, stored(parameters))
+        found: list[tuple[Any, ...]] = reading.fetchall()
+        return found
+
+
+def change(statement: str, parameters: Sequence[Any]) -> int:
+    """How many rows a statement has changed. Parameters as for `rows`."""
+    with cursor() as changing:
+        changing.execute(statement, stored(parameters))
+        return int(changing.rowcount)
+
+
+def among() -> str:
+    """The condition that a column is one of a list, whose length does not change the text."""
+    if connections[DEFAULT_DB_ALIAS].vendor == "postgresql":
+        return "= ANY(%s)"
+    return "IN (SELECT value FROM json_each(%s))"
+
+
+def for_no_key_update(*aliases: str) -> str:
+    """Lock the rows of these tables until the transaction ends. Rows that refer to them can be added meanwhile."""
+    database = connections[DEFAULT_DB_ALIAS]
+    return f"FOR NO KEY UPDATE OF {', '.join(aliases)}" if database.features.has_select_for_update else ""
+
+
+def stored(parameters: Sequence[Any]) -> Sequence[Any]:
+    """Parameters as the database holds them. PostgreSQL's driver knows every type."""
+    if connections[DEFAULT_DB_ALIAS].vendor == "postgresql":
+        return parameters
+    return [_as_text(each) for each in parameters]
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, list):
+        return json.dumps([_as_text(each) for each in value])
+    if isinstance(value, datetime):
+        return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value)
+    return value.hex if isinstance(value, UUID) else value
