@@ -39,6 +39,7 @@ _RESERVED = frozenset(
     {"response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"}
 )
 _KEPT_HEADERS = ("content-type", "retry-after")
+_HEADERS = dict(requests.utils.default_headers())
 
 
 @dataclass(frozen=True)
@@ -220,27 +221,36 @@ class _BackendClient(_LeaveUnread, BackendApplicationClient):
 
 
 class _Session(OAuth2Session):
-    """One conversation with one server, over the injected transport alone."""
+    """One conversation with one server, over the injected transport alone.
+
+    No redirect is followed: the request's body holds the secret, the code or the refresh token. Nor is there anything
+    else of what a session of the library adds to a request: cookies, .netrc, proxies and CA bundles of the environment.
+    """
 
     def __init__(self, client: OAuthlibClient, transport: Transport, *, redirect_uri: str | None = None) -> None:
         super().__init__(client=client, redirect_uri=redirect_uri)
-        self.trust_env = False  # no .netrc, no proxy and no CA bundle from the environment
         self.adapters.clear()
-        self.mount("https://", transport)
-        self.mount("http://", transport)
-        self.hooks["response"].append(self._keep)
+        self._transport = transport
         self._answer: RawAnswer | None = None
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Follow nothing: the request's body holds the secret, the code or the refresh token."""
-        return None
-
-    def _keep(self, response: requests.Response, **kwargs: object) -> None:
+    def request(
+        self,
+        method: str,
+        url: str,
+        data: object = None,
+        headers: Mapping[str, str] | None = None,
+        auth: AuthBase | None = None,
+        **_: object,
+    ) -> requests.Response:
+        """What every call of the library comes to."""
+        request = requests.Request(method, url, data=data, headers={**_HEADERS, **(headers or {})}, auth=auth)  # type: ignore[arg-type]
+        response = self._transport.send(request.prepare())
         # JSON is UTF-8 (RFC 8259). Said outright because the library asks for the text, and guessing the encoding
         # of a hostile megabyte takes seconds.
         response.encoding = "utf-8"
-        headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-        self._answer = RawAnswer(status=response.status_code, headers=headers, body=response.text)
+        kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+        self._answer = RawAnswer(status=response.status_code, headers=kept, body=response.text)
+        return response
 
     def ask(self, send: Callable[[], object]) -> RawAnswer:
         """Run ``send`` and return the answer that came; raise OAuthFailure when none did.
@@ -259,6 +269,6 @@ class _Session(OAuth2Session):
             if isinstance(error, requests.exceptions.SSLError):
                 raise OAuthFailure("tls", "No secure connection to the server could be made.") from None
             raise OAuthFailure("network", "The server could not be reached.") from None
-        if self._answer is None:  # cannot be: a response always passes the hook
+        if self._answer is None:  # cannot be: a response always comes by `request`
             raise OAuthFailure("network", "The server gave no answer.")
         return self._answer

@@ -13,7 +13,6 @@ from uuid import UUID
 from django.db import transaction
 
 from credentials.models import Credential, OAuthToken, TokenAttempt, TokenEndpoint
-from credentials.models.clock import database_now
 from credentials.models.endpoint import place_of
 from credentials.models.leased import AttemptState, Grant
 from credentials.services import bulkhead, endpoints
@@ -96,11 +95,8 @@ def claim(rows: Sequence[Due], wanted: int, threads: Threads) -> tuple[list[Clai
     choice = Choice()
     try:
         with transaction.atomic():
-            of_endpoint = endpoints.locked(row.endpoint_id for row in rows if row.endpoint_id is not None)
-            now = database_now()
+            of_endpoint, now = endpoints.locked(row.endpoint_id for row in rows if row.endpoint_id is not None)
             there = endpoints.under_way(now)
-            for endpoint in of_endpoint.values():
-                endpoint.read_at = now
             choose(rows, wanted, choice, of_endpoint, there, threads, now)
             tokens, unfinished = take_leases([row.token_id for row in choice.chosen], now)
             attempts = begin([token for token in tokens if token.pk not in unfinished], of_endpoint, now)

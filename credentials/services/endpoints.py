@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db import connection
+
 from credentials.models import ConsumerToken, OAuthToken, TokenEndpoint
+from credentials.models.clock import database_now
 from credentials.models.endpoint import place_of
 from credentials.services.lease import LEASE
 from organizations.sql import prepared
@@ -31,17 +34,23 @@ def found(url: str, *, lock: bool = False) -> TokenEndpoint:
     return endpoint
 
 
-def locked(ids: Iterable[int]) -> Mapping[int, TokenEndpoint]:
-    """Several rows, locked in one order by everybody until the end of the caller's transaction."""
+def locked(ids: Iterable[int]) -> tuple[Mapping[int, TokenEndpoint], datetime]:
+    """Several rows, locked in one order by everybody until the end of the caller's transaction; and the time then."""
     found = prepared.rows(_lock(), [sorted(set(ids))])
-    return {endpoint.pk: endpoint for endpoint in map(_ASKED.row, found)}
+    read_at = max((row[-1] for row in found if row[-1]), default=None) or database_now()
+    endpoints = [_ASKED.row(row) for row in found]
+    for endpoint in endpoints:
+        endpoint.read_at = read_at
+    return {endpoint.pk: endpoint for endpoint in endpoints}, read_at
 
 
 @functools.cache
 def _lock() -> str:
+    # Outside of what is locked, so that the clock is read after the wait for it.
+    clock = "clock_timestamp()" if connection.vendor == "postgresql" else "NULL"
     return (
-        f"SELECT {_ASKED.selected} FROM {_ASKED.table} WHERE asked.id {prepared.among()} ORDER BY asked.id "  # noqa: S608
-        f"{prepared.for_no_key_update('asked')}"
+        f"SELECT asked.*, {clock} FROM (SELECT {_ASKED.selected} FROM {_ASKED.table} "  # noqa: S608
+        f"WHERE asked.id {prepared.among()} ORDER BY asked.id {prepared.for_no_key_update('asked')}) AS asked"
     )
 
 
