@@ -62,6 +62,15 @@ def _write(chain_id: uuid.UUID, waiting: Callable[[], Sequence[_Ticket]]) -> Non
     chain.append(head, [entry for ticket in tickets for entry in ticket.entries])
 
 
+def _write_alone(chain_id: uuid.UUID, waiting: Callable[[], Sequence[_Ticket]]) -> bool:
+    """Without a transaction around it, where one statement is enough. False where it is not, and nothing is written."""
+    if transaction.get_connection().vendor != "postgresql":
+        return False
+    tickets = waiting()
+    entries = [entry for ticket in tickets for entry in ticket.entries]
+    return not any(ticket.along for ticket in tickets) and chain.append_alone(chain_id, entries)
+
+
 def _go_along(asked: Iterable[Along]) -> None:
     told: dict[Callable[[Sequence[uuid.UUID]], object], dict[uuid.UUID, None]] = {}
     for work, what in asked:
@@ -97,7 +106,7 @@ class _Committer:
         taken: list[_Ticket] = []
 
         def take() -> list[_Ticket]:
-            count = 0
+            count = sum(len(ticket.entries) for ticket in taken)
             with self._guard:
                 while queue and (not taken or count + len(queue[0].entries) <= ENTRIES_AT_ONCE):
                     count += len(queue[0].entries)
@@ -106,8 +115,9 @@ class _Committer:
 
         error: BaseException | None = None
         try:
-            with in_turn(), transaction.atomic(durable=True):
-                _write(chain_id, take)
+            if not _write_alone(chain_id, take):
+                with in_turn(), transaction.atomic(durable=True):
+                    _write(chain_id, take)
         except BaseException as failure:
             ended = OperationalError("The thread that wrote the audit entries was ended.")
             error = failure if isinstance(failure, Exception) else ended
