@@ -233,17 +233,17 @@ class _Session(OAuth2Session):
         self._transport = transport
         self._answer: RawAnswer | None = None
 
-    def request(
+    def request(  # type: ignore[override]  # of its twenty parameters the library passes these
         self,
         method: str,
         url: str,
-        data: object = None,
+        data: Any = None,
         headers: Mapping[str, str] | None = None,
         auth: AuthBase | None = None,
-        **_: object,
+        **_: Any,
     ) -> requests.Response:
         """What every call of the library comes to."""
-        request = requests.Request(method, url, data=data, headers={**_HEADERS, **(headers or {})}, auth=auth)  # type: ignore[arg-type]
+        request = requests.Request(method, url, data=data, headers={**_HEADERS, **(headers or {})}, auth=auth)
         response = self._transport.send(request.prepare())
         # JSON is UTF-8 (RFC 8259). Said outright because the library asks for the text, and guessing the encoding
         # of a hostile megabyte takes seconds.
