@@ -38,20 +38,15 @@ class Columns(Generic[M]):
         """For the list of what is read."""
         return ", ".join(f"{self.alias}.{name_of(field)}" for field in self._fields)
 
-    @functools.cached_property
-    def names(self) -> list[str]:
-        """Of the fields, in the order of the model, as `from_db` wants them."""
-        return [field.attname for field in self._fields]
-
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self._fields)
 
     def row(self, found: Sequence[Any], begins: int = 0) -> M:
         """The row whose columns begin there in `found`."""
-        values = list(found[begins : begins + len(self.names)])
+        values = list(found[begins : begins + len(self._fields)])
         for place, convert in self._converted:
             values[place] = convert(values[place])
-        return self.model.from_db(DEFAULT_DB_ALIAS, self.names, values)
+        return self.model.from_db(DEFAULT_DB_ALIAS, self._names, values)
 
     def row_or_none(self, found: Sequence[Any], begins: int = 0) -> M | None:
         """None where an outer join has met no row."""
@@ -64,8 +59,13 @@ class Columns(Generic[M]):
         return [field for field in fields if field.attname in wanted]
 
     @functools.cached_property
+    def _names(self) -> frozenset[str]:
+        """`from_db` looks each field of the model up in them, and takes the values in the order of the model."""
+        return frozenset(field.attname for field in self._fields)
+
+    @functools.cached_property
     def _key(self) -> int:
-        return self.names.index(str(self.model._meta.pk.attname))
+        return next(place for place, field in enumerate(self._fields) if field.primary_key)
 
     @functools.cached_property
     def _converted(self) -> list[tuple[int, Converter]]:
