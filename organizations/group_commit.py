@@ -1,9 +1,9 @@
 """Many entries for one chain in one transaction: whoever waits first writes for all who wait.
 
 An entry that has to be durable before an answer leaves costs a sync of the disk. Requests of a process that come while
-another one's entries are on their way share the next transaction: one lock, one insert, one commit. There is no thread
-for it: the first that waits leads, and the next first of those who came meanwhile leads after it. A request on its own
-waits for nobody.
+another one's entries are on their way share the next transaction: one lock, one insert, one commit, which on PostgreSQL
+are one statement where nothing goes along. There is no thread for it: the first that waits leads, and the next first of
+those who came meanwhile leads after it. A request on its own waits for nobody.
 
 Whoever is inside a transaction already writes there: its entries belong to its change.
 """

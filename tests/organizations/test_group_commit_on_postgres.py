@@ -11,18 +11,26 @@ from tests.support.product import Product
 APPEND = """
 import json, threading, uuid
 from django.db import DatabaseError, connection
-from organizations import audit, group_commit, services
+from organizations import audit, chain as chains, group_commit, services
 from organizations.audit import Actor, NewEntry
 from organizations.models import AuditEntry
 stage = Actor.command("demo")
 account = services.create_account(stage, "1", "Golden Gate Travel")
 home = services.create_organization(stage, account, "Support bots").pk
 new = uuid.uuid4()
-told = []
+LABEL = 'quotes " and %s and back\\\\slash and 🤖'
+told, alone = [], []
+append_alone = chains.append_alone
 
+def counted(*arguments):
+    done = append_alone(*arguments)
+    alone.append(done)
+    return done
+
+chains.append_alone = counted
 def append(chain, number, along=()):
     try:
-        group_commit.append(chain, [NewEntry(stage, "token.served", object_id=str(number))], along)
+        group_commit.append(chain, [NewEntry(stage, "token.served", object_id=str(number), object_label=LABEL)], along)
     except DatabaseError as error:
         told.append(type(error).__name__)
     finally:
@@ -49,7 +57,8 @@ threads = [threading.Thread(target=append, args=(home, number)) for number in ra
 [each.start() for each in threads], [each.join() for each in threads]
 found = {
     "new": of(new), "home": sorted(of(home), key=int), "told": told, "alive": alive, "along": went_along == [home],
-    "holds": [audit.verify(chain).ok for chain in (new, home)],
+    "holds": [audit.verify(chain).ok for chain in (new, home)], "alone": [alone[:2], all(alone[1:])],
+    "labels": set(AuditEntry.objects.filter(action="token.served").values_list("object_label", flat=True)) == {LABEL},
 }
 print(json.dumps(found))
 """
@@ -65,4 +74,7 @@ def test_every_entry_is_there_once_and_a_refusal_is_told(product: Callable[..., 
         "alive": True,
         "along": True,
         "holds": [True, True],
+        # A chain without a head is begun in a transaction; everything else that nothing goes along with needs none.
+        "alone": [[False, True], True],
+        "labels": True,
     }

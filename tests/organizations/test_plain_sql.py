@@ -1,0 +1,97 @@
+"""What is read and written by plain SQL is what the ORM would have read and written, on both databases."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.product import Product
+
+# Run in the product; prints one line of JSON.
+SCRIPT = """
+import json, uuid
+from datetime import timedelta
+from django.db.models import Model
+from django.utils import timezone
+from credentials.models import Credential, OAuthToken, TokenAttempt
+from organizations import services
+from organizations.audit import Actor
+from organizations.sql import prepared, recordset
+from organizations.sql.columns import Columns, table_of
+from tests.support.credentials import give_token, make_credential
+stage = Actor.command("demo")
+account = services.create_account(stage, "1", "Golden Gate Travel")
+home = services.create_organization(stage, account, "Support bots")
+names = ["Orders", 'quotes \\\\" and %s \\\\ and \U0001f916', "Third"]
+tokens = [give_token(make_credential(home, name)) for name in names]
+keys = [token.pk for token in tokens]
+now = timezone.now()
+
+def values(row: Model) -> dict[str, object]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+whole, some = Columns(OAuthToken, "token"), Columns(Credential, "credential", but="secrets")
+statement = (
+    f"SELECT {whole.selected}, {some.selected} FROM {whole.table} "
+    f"LEFT JOIN {some.table} ON credential.id = token.credential_id AND credential.name <> 'Third' "
+    f"WHERE token.credential_id {prepared.among()}"
+)
+found = prepared.rows(statement, [keys])
+read = {whole.row(row).pk: (whole.row(row), some.row_or_none(row, len(whole))) for row in found}
+same = [values(read[key][0]) == values(OAuthToken.objects.get(pk=key)) for key in keys]
+joined = [read[key][1] for key in keys]
+deferred = [each.get_deferred_fields() == {"secrets"} for each in joined if each]
+same += [values(each) == values(Credential.objects.get(pk=each.pk)) for each in joined if each]
+few = prepared.rows(f"SELECT name FROM {table_of(Credential)} WHERE id = %s", [keys[1]])
+none = prepared.rows(statement, [[]])
+
+for number, token in enumerate(tokens):
+    token.scope, token.refresh_at, token.failures = f"read {names[number]}", None if number else now, number
+    token.lease_until = now + timedelta(microseconds=number)
+columns = ("scope", "refresh_at", "failures", "lease_until")
+gone = OAuthToken(pk=uuid.uuid4(), organization=home)
+counted = recordset.update_all([*tokens, gone], *columns), recordset.update_all([], *columns)
+written = [
+    [getattr(OAuthToken.objects.get(pk=token.pk), each) == getattr(token, each) for each in columns] for token in tokens
+]
+late = f"SELECT count(*) FROM {table_of(OAuthToken)} WHERE lease_until > %s AND credential_id {prepared.among()}"
+compared = prepared.rows(late, [now, keys])[0][0]
+released = prepared.change(f"UPDATE {table_of(OAuthToken)} SET lease_until = NULL WHERE lease_until = %s", [now])
+
+attempts = [
+    TokenAttempt(token=token, organization=home, grant="refresh_token", generation=7, started_at=now, host=names[1])
+    for token in tokens
+]
+recordset.insert_all(attempts)
+recordset.insert_all([])
+inserted = [values(TokenAttempt.objects.get(pk=each.pk)) == values(each) for each in attempts]
+tokens[0].access_token = "in the clear"
+try:
+    recordset.update_all(tokens, "access_token")
+    refused = ""
+except ValueError as refusal:
+    refused = str(refusal)
+print(json.dumps({
+    "same": same, "deferred": deferred, "missed": [each is None for each in joined], "few": few, "none": none,
+    "counted": counted, "written": written, "compared": compared, "released": released, "inserted": inserted,
+    "refused": "in the clear" not in refused and refused != "",
+}))
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_rows_are_read_and_written_as_the_orm_does_it(product: Callable[..., Product], database: str) -> None:
+    made = product(web=0, workers=0, database=database)
+    assert json.loads(made.manage("shell", "--verbosity", "0", "-c", SCRIPT)) == {
+        "same": [True] * 5,
+        "deferred": [True, True],
+        "missed": [False, False, True],
+        "few": [['quotes \\" and %s \\ and \U0001f916']],
+        "none": [],
+        "counted": [3, 0],
+        "written": [[True] * 4] * 3,
+        "compared": 2,
+        "released": 1,
+        "inserted": [True] * 3,
+        "refused": True,
+    }
