@@ -19,6 +19,7 @@ from tests.bench.drive import Seen, drive, request_text
 from tests.bench.line import Line
 from tests.support.databases import running_postgres
 from tests.support.journeys import Stage, set_the_stage
+from tests.support.processes import executed
 from tests.support.product import Factory, Product
 
 ROUNDS = 8
@@ -78,7 +79,7 @@ def lines(folder: Path) -> list[Line]:
     """Two web processes, on PostgreSQL that syncs its disk and then on SQLite."""
     found: list[Line] = []
     with resource() as address, running_postgres(fsync="on") as postgres:
-        factory = Factory(folder, lambda: postgres)
+        factory = Factory(folder, lambda: postgres, start_web=executed)
         try:
             for database in ("postgres", "sqlite"):
                 found += on(factory, database, address)

@@ -25,6 +25,7 @@ from tests.bench.line import Line
 from tests.support.credentials import give_token, make_credential
 from tests.support.databases import POSTGRES_FOLDERS, Postgres, running_postgres
 from tests.support.journeys import Stage, Visitor, set_the_stage
+from tests.support.processes import executed
 from tests.support.product import Factory, Product
 
 LARGE, SMALL = 100_000, 100
@@ -109,7 +110,7 @@ def lines(folder: Path) -> list[Line]:
     with ExitStack() as stack:
         has_postgres = bool(shutil.which("initdb") or any(_installed(place) for place in POSTGRES_FOLDERS))
         postgres = stack.enter_context(running_postgres()) if has_postgres else None
-        factory = Factory(folder, _given(postgres))
+        factory = Factory(folder, _given(postgres), start_web=executed)
         for database in ("sqlite", "postgres") if postgres else ("sqlite",):
             product = factory(workers=0, database=database)
             try:

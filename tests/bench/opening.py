@@ -16,6 +16,7 @@ from tests.bench.line import Line
 from tests.bench.listing import shell
 from tests.support.browser import FLAGS
 from tests.support.journeys import Visitor, set_the_stage
+from tests.support.processes import executed
 from tests.support.product import Factory, Product
 
 LARGE, SMALL = 100_000, 100
@@ -57,7 +58,7 @@ def lines(folder: Path) -> list[Line]:
     def no_postgres() -> None:
         raise RuntimeError("This area needs no PostgreSQL.")
 
-    product = Factory(folder, no_postgres)(workers=0)  # type: ignore[arg-type]
+    product = Factory(folder, no_postgres, start_web=executed)(workers=0)  # type: ignore[arg-type]
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS, headless=True)

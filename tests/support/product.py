@@ -27,7 +27,8 @@ DATABASE = "botaccounts.sqlite3"
 class Product:
     """A running product. Process names are `web.1`, `web.2`, …, `worker.1`, …, `beat`."""
 
-    def __init__(self, folder: Path, env: dict[str, str], ports: list[int]) -> None:
+    def __init__(self, folder: Path, env: dict[str, str], ports: list[int], start_web: Start = preloaded.start) -> None:
+        self._start_web = start_web
         self.folder = folder
         self.env = env
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
@@ -88,7 +89,13 @@ class Product:
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"]
         command += ["--port", url.rpartition(":")[2], "--workers", "1", "--blocking-threads", "32", "--no-ws"]
         command.append("botaccounts.wsgi:application")
-        return self._launch(f"web.{number}", command, is_ready=lambda server: answers(f"{url}/health/live"), **env)
+        return self._launch(
+            f"web.{number}",
+            command,
+            is_ready=lambda server: answers(f"{url}/health/live"),
+            start=self._start_web,
+            **env,
+        )
 
     def add_worker(self, number: int, **env: str) -> Server:
         return self._launch_worker(number, **env).wait_until_ready()
@@ -158,13 +165,21 @@ def once(path: Path, make: Callable[[Path], object]) -> Path:
 class Factory:
     """Starts products. Migrating and collecting static files is done once per run and copied.
 
-    Processes that run tests side by side share what was made in the folder `shared`.
+    Processes that run tests side by side share what was made in the folder `shared`. `start_web`: how web processes are
+    started; where they are measured, not from one that has loaded more than they need.
     """
 
-    def __init__(self, folder: Path, postgres: Callable[[], Postgres], shared: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        postgres: Callable[[], Postgres],
+        shared: Path | None = None,
+        start_web: Start = preloaded.start,
+    ) -> None:
         self._folder = folder
         self._shared = shared or folder
         self._postgres = postgres
+        self._start_web = start_web
         self._numbers = itertools.count(1)
         self._postgres_template: str | None = None
         self.products: list[Product] = []
@@ -187,7 +202,7 @@ class Factory:
         var = folder / "var"
         var.mkdir(parents=True)
         ports = [free_port() for _ in range(web or 1)]
-        product = Product(folder, self._environment(var, ports[0], redis_url, env or {}), ports)
+        product = Product(folder, self._environment(var, ports[0], redis_url, env or {}), ports, self._start_web)
         self._link_static(product, var)
         if {"DATABASE_URL", "CREDENTIAL_KEYS"} & set(env or {}):
             product.manage("migrate", "--verbosity", "0")

@@ -17,6 +17,7 @@ import requests
 
 from botaccounts.sandbox import OTHER_USERNAME, SAMPLE_PASSWORD, SAMPLE_USERNAME
 from botaccounts.sandbox.ledger import Stats, read_stats
+from tests.support import preloaded
 from tests.support.canary import MARK
 from tests.support.environment import scratch_environment
 from tests.support.errands import Errands
@@ -66,6 +67,7 @@ class Sandbox:
             log=folder / "sandbox.log",
             env=self.env,
             is_ready=lambda server: answers(f"{self.url}/health/live"),
+            start=preloaded.start,
         )
         self._errands = Errands(
             self.env, "from botaccounts.sandbox.__main__ import main", "sys.exit(1) if main(errand) else None"
