@@ -39,7 +39,7 @@ _RESERVED = frozenset(
     {"response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"}
 )
 _KEPT_HEADERS = ("content-type", "retry-after")
-_HEADERS = dict(requests.utils.default_headers())
+_HEADERS = {**requests.utils.default_headers(), "Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True)
@@ -242,8 +242,9 @@ class _Session(OAuth2Session):
         auth: AuthBase | None = None,
         **_: Any,
     ) -> requests.Response:
-        """What every call of the library comes to."""
-        request = requests.Request(method, url, data=data, headers={**_HEADERS, **(headers or {})}, auth=auth)
+        """What every call of the library comes to: a form (RFC 6749 appendix B), as members or written already."""
+        form = (urlencode(data) if isinstance(data, Mapping) else str(data or "")).encode()
+        request = requests.Request(method, url, data=form, headers={**_HEADERS, **(headers or {})}, auth=auth)
         response = self._transport.send(request.prepare())
         # JSON is UTF-8 (RFC 8259). Said outright because the library asks for the text, and guessing the encoding
         # of a hostile megabyte takes seconds.
