@@ -105,11 +105,9 @@ def _row(chain_id: uuid.UUID, new: NewEntry, now: datetime) -> Row:
 
 def _write_at_once(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
     """The heads and the rows in one statement, each as one parameter of JSON."""
-    moved = [{"id": str(each.chain_id), "position": each.position, "head": each.hash} for each in heads]
-    written = [{**row, "chain_id": str(row["chain_id"]), "at": row["at"].isoformat()} for row in rows]
-    with prepared.cursor() as cursor:
-        cursor.execute(_statement(), [json.dumps(moved), json.dumps(written)])
-        return [number for (number,) in cursor.fetchall()]
+    moved = [{"id": each.chain_id, "position": each.position, "head": each.hash} for each in heads]
+    texts = [json.dumps(moved, default=str), json.dumps(rows, default=str)]
+    return [number for (number,) in prepared.rows(_statement(), texts)]
 
 
 @functools.cache

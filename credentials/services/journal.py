@@ -85,7 +85,7 @@ def keep_all(attempts: Sequence[Attempt]) -> Sequence[None]:
     """Store answers that have been sealed. Raises `Gone` where any attempt is not there any more."""
     for model in {type(attempt) for attempt in attempts}:
         of_model = [attempt for attempt in attempts if type(attempt) is model]
-        # No transaction: those that are there may well be stored, and on PostgreSQL it is one statement.
+        # Those that are there may well be stored.
         if recordset.update_all(of_model, "answer", "state") != len(of_model):
             raise Gone
     return [None] * len(attempts)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 
 from organizations.sql import prepared
 from organizations.sql.columns import name_of, table_of
@@ -25,7 +25,8 @@ def update_all(rows: Sequence[models.Model], *names: str) -> int:
     values = _values(rows, fields)
     if connection.vendor == "postgresql":
         return prepared.change(_update(fields), [as_json(fields, values)])
-    return sum(prepared.change(_update_one(fields), row) for row in values)
+    with transaction.atomic(savepoint=False):  # one commit for all
+        return sum(prepared.change(_update_one(fields), row) for row in values)
 
 
 def insert_all(rows: Sequence[models.Model]) -> None:
