@@ -1,7 +1,8 @@
 """Looking things up in the audit log by action, actor and date: newest first for a page, oldest first for an export.
 
 A chain is ordered by position and has an index for that. Its moments follow the positions, give or take the difference
-between machines' clocks, so a date is turned into a position by bisection instead of reading the chain for it.
+between machines' clocks and how long an entry waited for the chain, so a date is turned into a position by bisection
+instead of reading the chain for it.
 """
 
 from collections.abc import Iterator

@@ -106,7 +106,7 @@ def _row(chain_id: uuid.UUID, new: NewEntry, now: datetime) -> Row:
 def _write_at_once(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
     """The heads and the rows in one statement, each as one parameter of JSON."""
     moved = [{"id": each.chain_id, "position": each.position, "head": each.hash} for each in heads]
-    texts = [json.dumps(moved, default=str), json.dumps(rows, default=str)]
+    texts = [json.dumps(moved, default=recordset.as_text), json.dumps(rows, default=recordset.as_text)]
     return [number for (number,) in prepared.rows(_statement(), texts)]
 
 
@@ -132,7 +132,7 @@ def append_alone(chain_id: uuid.UUID, entries: Sequence[NewEntry]) -> bool:
         row = _row(chain_id, new, now)
         before, after = _around_position(row)
         rows.append({**row, "number": number, "text_before": before, "text_after": after})
-    return bool(prepared.rows(_append_alone(), [chain_id, json.dumps(rows, default=str)]))
+    return bool(prepared.rows(_append_alone(), [chain_id, json.dumps(rows, default=recordset.as_text)]))
 
 
 @functools.cache

@@ -22,6 +22,8 @@ from organizations.entries import NewEntry, cleaned
 from organizations.turn import in_turn
 
 ENTRIES_AT_ONCE = 500
+# One statement links them in a time that grows with their square.
+ALONE_AT_MOST = 50
 
 # Work that goes along in the transaction, once for all who ask for the same: a function, and the row it is told of.
 Along = tuple[Callable[[Sequence[uuid.UUID]], object], uuid.UUID]
@@ -68,7 +70,9 @@ def _write_alone(chain_id: uuid.UUID, waiting: Callable[[], Sequence[_Ticket]]) 
         return False
     tickets = waiting()
     entries = [entry for ticket in tickets for entry in ticket.entries]
-    return not any(ticket.along for ticket in tickets) and chain.append_alone(chain_id, entries)
+    if len(entries) > ALONE_AT_MOST or any(ticket.along for ticket in tickets):
+        return False
+    return chain.append_alone(chain_id, entries)
 
 
 def _go_along(asked: Iterable[Along]) -> None:

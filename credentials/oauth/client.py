@@ -223,17 +223,17 @@ class _BackendClient(_LeaveUnread, BackendApplicationClient):
 class _Session(OAuth2Session):
     """One conversation with one server, over the injected transport alone.
 
-    No redirect is followed: the request's body holds the secret, the code or the refresh token. Nor is there anything
-    else of what a session of the library adds to a request: cookies, .netrc, proxies and CA bundles of the environment.
+    No redirect is followed: the request's body holds the secret, the code or the refresh token. Nor are there cookies,
+    .netrc, proxies and CA bundles of the environment, which a session of the library would add.
     """
 
     def __init__(self, client: OAuthlibClient, transport: Transport, *, redirect_uri: str | None = None) -> None:
         super().__init__(client=client, redirect_uri=redirect_uri)
-        self.adapters.clear()
+        self.adapters.clear()  # nothing leaves by those of a session
         self._transport = transport
         self._answer: RawAnswer | None = None
 
-    def request(  # type: ignore[override]  # of its twenty parameters the library passes these
+    def request(  # type: ignore[override]  # those of its parameters that make a difference here
         self,
         method: str,
         url: str,
@@ -242,7 +242,10 @@ class _Session(OAuth2Session):
         auth: AuthBase | None = None,
         **_: Any,
     ) -> requests.Response:
-        """What every call of the library comes to: a form (RFC 6749 appendix B), as members or written already."""
+        """What every call of the library comes to: a form (RFC 6749 appendix B), as members or written already.
+
+        How a session would send it (`timeout`, `verify`, `proxies`) is the transport's business.
+        """
         form = (urlencode(data) if isinstance(data, Mapping) else str(data or "")).encode()
         request = requests.Request(method, url, data=form, headers={**_HEADERS, **(headers or {})}, auth=auth)
         response = self._transport.send(request.prepare())

@@ -47,7 +47,7 @@ class GuardedAdapter(HTTPAdapter):
 
     The name is resolved once, every address is judged, and one of those is connected to. Each request has a connection
     of its own. The session's ``verify``, ``cert`` and ``proxies`` have no effect. Raises `Blocked`,
-    `DeadlineExceeded`, `TooLarge`, `TlsRefused` or `Unreachable`.
+    `DeadlineExceeded`, `TooLarge`, `TlsRefused` or `Unreachable`, and for any other scheme `InvalidSchema`.
     """
 
     def __init__(
@@ -117,6 +117,8 @@ class GuardedAdapter(HTTPAdapter):
         return response
 
     def _connection(self, scheme: str, host: str, port: int, budget: Budget) -> PlainConnection | TlsConnection:
+        if scheme not in ("http", "https"):
+            raise requests.exceptions.InvalidSchema("Only http:// and https:// are sent.")
         allowance = policy.configured() if self._allowance is None else self._allowance
         if scheme != "https" and not allowance.may_be_plain(host, port):
             raise Blocked(f"{host}:{port} may be called over https:// only.")

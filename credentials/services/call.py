@@ -244,7 +244,7 @@ def send(prepared: Prepared, ready: Ready | None, *, seconds: float) -> Answer:
         data=prepared.body,
         auth=ready.room.authenticator(ready.material) if ready else None,
     )
-    # Not by a session, which would add cookies, redirects and what the environment says, and takes longer to make.
+    # Not by a session: there is one request, and a session takes as long to make as it takes to send.
     adapter = GuardedAdapter(deadline=seconds, max_bytes=MAX_ANSWER_BYTES, ssl_context=context)
     try:
         response = adapter.send(request.prepare())

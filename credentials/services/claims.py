@@ -98,7 +98,7 @@ def claim(rows: Sequence[Due], wanted: int, threads: Threads) -> tuple[list[Clai
             of_endpoint, now = endpoints.locked(row.endpoint_id for row in rows if row.endpoint_id is not None)
             there = endpoints.under_way(now)
             choose(rows, wanted, choice, of_endpoint, there, threads, now)
-            tokens, unfinished = take_leases([row.token_id for row in choice.chosen], now)
+            tokens, unfinished = take_leases([row.token_id for row in choice.chosen], list(of_endpoint), now)
             attempts = begin([token for token in tokens if token.pk not in unfinished], of_endpoint, now)
     except BaseException:
         for row in choice.chosen:
@@ -154,13 +154,16 @@ def choose(
             choice.careful.add(row.token_id)
 
 
-def take_leases(token_ids: Sequence[UUID], now: datetime) -> tuple[list[OAuthToken], set[UUID]]:
-    """Those of the tokens that are still due and free, as they are now that nobody else can change them.
+def take_leases(
+    token_ids: Sequence[UUID], endpoint_ids: Sequence[int], now: datetime
+) -> tuple[list[OAuthToken], set[UUID]]:
+    """Those of the tokens that are still due, free and of these endpoints, as they are now that nobody can change them.
 
     And for which of them an attempt was left unfinished.
     """
     owner = secrets.token_hex(16)
-    if not token_ids or not prepared.change(_take(), [owner, now + LEASE, list(token_ids), now, now]):
+    claim = [owner, now + LEASE, list(token_ids), list(endpoint_ids), now, now]
+    if not token_ids or not prepared.change(_take(), claim):
         return [], set()
     tokens, unfinished = [], set()
     for found in prepared.rows(_taken(), [*map(str, (*RENEWING, *UNFINISHED)), owner, list(token_ids)]):
@@ -176,7 +179,8 @@ def take_leases(token_ids: Sequence[UUID], now: datetime) -> tuple[list[OAuthTok
 def _take() -> str:
     return (
         f"UPDATE {table_of(OAuthToken)} SET lease_owner = %s, lease_until = %s "  # noqa: S608
-        f"WHERE credential_id {prepared.among()} AND (lease_until IS NULL OR lease_until < %s) AND refresh_at <= %s"
+        f"WHERE credential_id {prepared.among()} AND endpoint_id {prepared.among()} "
+        "AND (lease_until IS NULL OR lease_until < %s) AND refresh_at <= %s"
     )
 
 

@@ -106,22 +106,25 @@ def _read(tables: Sequence[_Table], plaintext: str, named: UUID) -> tuple[list[A
     """A row or None of each table, and the time; None where the last of them, the service token, does not live."""
     if not service_tokens.well_formed(plaintext):
         return None
-    vendor = connection.vendor
-    for found in prepared.rows(_statement(tables, vendor), [named, service_tokens.digest(plaintext)]):
-        at = found[-1] if vendor == "postgresql" else timezone.now()
-        rows: list[Any] = []
-        begins = 0
-        for table in tables:
-            rows.append(table.columns.row_or_none(found, begins))
-            begins += len(table.columns)
-        shown = rows[-1]
-        return None if shown.revoked_at is not None or shown.expires_at <= at else (rows, at)
-    return None
+    asked = [named, service_tokens.digest(plaintext)]
+    found = next(iter(prepared.rows(_statement(tables, connection.vendor), asked)), None)
+    if found is None:
+        return None
+    at = found[-1] or timezone.now()
+    rows: list[Any] = []
+    begins = 0
+    for table in tables:
+        rows.append(table.columns.row_or_none(found, begins))
+        begins += len(table.columns)
+    shown = rows[-1]
+    if shown.revoked_at is not None or shown.expires_at <= at:
+        return None
+    return rows, at
 
 
 @functools.cache
 def _statement(tables: Sequence[_Table], vendor: str) -> str:
-    clock = "clock_timestamp()" if vendor == "postgresql" else "0"
+    clock = "clock_timestamp()" if vendor == "postgresql" else "NULL"
     *joined, shown = tables
     return " ".join(
         [

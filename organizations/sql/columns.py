@@ -28,6 +28,8 @@ class Columns(Generic[M]):
     def __init__(self, model: type[M], alias: str, only: str = "", but: str = "") -> None:
         self.model, self.alias = model, alias
         self._only, self._but = only.split(), but.split()
+        for name in (*self._only, *self._but):
+            model._meta.get_field(name)  # FieldDoesNotExist for one that is misspelt
 
     @property
     def table(self) -> str:

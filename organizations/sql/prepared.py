@@ -19,7 +19,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 def cursor() -> Iterator[Any]:
     """A cursor with `execute`, `fetchone` and `fetchall`; its errors are Django's.
 
-    `OperationalError` also where a kept plan has to be forgotten: whoever asks again gets another connection.
+    `OperationalError` also where a kept plan has to be forgotten. Whoever asks again after a connection was lost gets
+    another one.
     """
     # `django.db.connection` looks this up at each use of it, and there would be many.
     database = connections[DEFAULT_DB_ALIAS]
@@ -30,14 +31,19 @@ def cursor() -> Iterator[Any]:
     import psycopg  # not installed where the database is SQLite
 
     database.ensure_connection()
-    with database.wrap_database_errors:
-        try:
-            with psycopg.Cursor(database.connection) as bound_in_the_server:
-                yield bound_in_the_server
-        except psycopg.errors.FeatureNotSupported:
-            # The type of a column was changed beneath a kept plan, which this connection would try for ever.
-            database.connection.close()
-            raise psycopg.OperationalError("The plan of a statement does not fit the table any more.") from None
+    try:
+        with database.wrap_database_errors:
+            try:
+                with psycopg.Cursor(database.connection) as bound_in_the_server:
+                    yield bound_in_the_server
+            except psycopg.errors.FeatureNotSupported:
+                # The type of a column was changed beneath a kept plan, which this connection would try for ever.
+                database.connection.close()
+                raise psycopg.OperationalError("The plan of a statement does not fit the table any more.") from None
+    finally:
+        # Within a transaction its end does that.
+        if database.connection is not None and database.connection.closed and not database.in_atomic_block:
+            database.close()
 
 
 def rows(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -72,12 +78,12 @@ def stored(parameters: Sequence[Any]) -> Sequence[Any]:
     """Parameters as the database holds them. PostgreSQL's driver knows every type."""
     if connections[DEFAULT_DB_ALIAS].vendor == "postgresql":
         return parameters
-    return [_as_text(each) for each in parameters]
+    return [_as_sqlite_holds_it(each) for each in parameters]
 
 
-def _as_text(value: Any) -> Any:
+def _as_sqlite_holds_it(value: Any) -> Any:
     if isinstance(value, list):
-        return json.dumps([_as_text(each) for each in value])
+        return json.dumps([_as_sqlite_holds_it(each) for each in value])
     if isinstance(value, datetime):
         return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value)
     return value.hex if isinstance(value, UUID) else value

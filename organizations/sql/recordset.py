@@ -7,7 +7,9 @@ for any number, so it is planned once a connection, and it makes one trip.
 import functools
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 
@@ -30,13 +32,15 @@ def update_all(rows: Sequence[models.Model], *names: str) -> int:
 
 
 def insert_all(rows: Sequence[models.Model]) -> None:
-    """Insert rows of one model, which have their keys."""
+    """Insert rows of one model, which have their keys and all of their values: no `auto_now` is filled in."""
     if not rows:
         return
     model = type(rows[0])
     if connection.vendor == "postgresql":
         fields = tuple(model._meta.local_concrete_fields)
         prepared.change(_insert(fields), [as_json(fields, _values(rows, fields))])
+        for row in rows:
+            row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     else:
         model._default_manager.bulk_create(rows)
 
@@ -51,9 +55,16 @@ def declared(fields: Fields) -> str:
 
 
 def as_json(fields: Fields, values: Iterable[Sequence[Any]]) -> str:
-    """Records of these columns. Moments and UUIDs are read by PostgreSQL as Python writes them."""
+    """Records of these columns."""
     columns = [field.column for field in fields]
-    return json.dumps([dict(zip(columns, row, strict=True)) for row in values], default=str)
+    return json.dumps([dict(zip(columns, row, strict=True)) for row in values], default=as_text)
+
+
+def as_text(value: object) -> str:
+    """For JSON: what PostgreSQL reads as Python writes it. `TypeError` for anything else, such as an expression."""
+    if isinstance(value, (datetime, UUID)):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as a part of JSON")
 
 
 def _values(rows: Sequence[models.Model], fields: Fields) -> list[list[Any]]:

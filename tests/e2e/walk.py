@@ -153,6 +153,7 @@ def credential_id(page: Page) -> str:
 
 def scrolls_sideways(page: Page) -> bool:
     """Whether the page, or the dialog on it, is wider than what can be seen of it."""
+    page.wait_for_load_state()  # between two pages there is nothing to measure
     return bool(
         page.evaluate(
             "[document.documentElement, ...document.querySelectorAll('dialog[open]')]"

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
+from django.db.models import F
 
+from organizations.sql import recordset
 from tests.support.product import Product
 
 # Run in the product; prints one line of JSON.
@@ -64,6 +67,7 @@ attempts = [
 ]
 recordset.insert_all(attempts)
 recordset.insert_all([])
+known = [each._state.adding for each in attempts]
 inserted = [values(TokenAttempt.objects.get(pk=each.pk)) == values(each) for each in attempts]
 tokens[0].access_token = "in the clear"
 try:
@@ -74,7 +78,7 @@ except ValueError as refusal:
 print(json.dumps({
     "same": same, "deferred": deferred, "missed": [each is None for each in joined], "few": few, "none": none,
     "counted": counted, "written": written, "compared": compared, "released": released, "inserted": inserted,
-    "refused": "in the clear" not in refused and refused != "",
+    "known": known, "refused": "in the clear" not in refused and refused != "",
 }))
 """
 
@@ -93,5 +97,12 @@ def test_rows_are_read_and_written_as_the_orm_does_it(product: Callable[..., Pro
         "compared": 2,
         "released": 1,
         "inserted": [True] * 3,
+        "known": [False] * 3,
         "refused": True,
     }
+
+
+@pytest.mark.parametrize("value", [F("scope"), b"bytes", Decimal("0.1")])
+def test_what_json_does_not_say_is_not_written_as_something_else(value: object) -> None:
+    with pytest.raises(TypeError, match=type(value).__name__):
+        recordset.as_text(value)

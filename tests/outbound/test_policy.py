@@ -11,6 +11,7 @@ from django.conf import LazySettings
 from credentials.outbound import (
     Allowance,
     Blocked,
+    GuardedAdapter,
     check_url,
     guarded_session,
     leads_to_the_same_place,
@@ -87,6 +88,17 @@ def fake_names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
 def test_promise_38_no_spelling_of_an_address_inside_is_connected_to(host: str) -> None:
     with pytest.raises(Blocked, match="not public"):
         guarded_session(deadline=2, allowance=NOTHING).get(f"https://{host}/")
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "httpx", "file", ""])
+def test_nothing_but_http_and_https_is_sent(lying_server: LyingServer, scheme: str) -> None:
+    """Not even without a session in between, which would refuse it first."""
+    allowance = parse_allow([lying_server.allow_entry])
+    request = requests.PreparedRequest()
+    request.method, request.url = "GET", lying_server.url("/").replace("http", scheme, 1)
+    with pytest.raises(requests.exceptions.InvalidSchema):
+        GuardedAdapter(deadline=2, allowance=allowance).send(request)
+    assert lying_server.connections == 0
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from credentials.models import Credential, OAuthToken, TokenAttempt, TokenEndpoint
 from credentials.models.clock import database_now
 from credentials.models.leased import AttemptState, Grant
-from credentials.services import bulkhead, drain, sweep, wake
+from credentials.services import bulkhead, claims, drain, sweep, wake
 from credentials.services.drain import Workshop
 from credentials.services.due import Due, due, in_turns
 from credentials.services.refresh import Held, Outcome, refresh, refresh_as_read
@@ -105,6 +105,16 @@ def test_a_token_whose_address_was_edited_is_asked_for_at_the_new_one(
     Workshop(4).work(actor=WORKER)
     assert access_token_of(many[0]) == "canary-at-moved"
     assert token_of(many[0]).endpoint != token_of(many[1]).endpoint
+
+
+@pytest.mark.django_db
+def test_a_token_that_belongs_to_another_endpoint_by_now_is_claimed_another_time(many: list[Credential]) -> None:
+    rows, moved = due(12), many[0]
+    change_token(moved, endpoint=TokenEndpoint.objects.create(digest="another", host="another.example"))
+    claimed, later = claims.claim(rows, 12, Workshop(20)._threads)
+    assert moved.pk in {row.token_id for row in rows}
+    assert {each.token.pk for each in claimed} == {each.pk for each in many[1:]} - {row.token_id for row in later}
+    assert token_of(moved).lease_until is None
 
 
 @pytest.mark.django_db
