@@ -53,11 +53,11 @@ def locked_heads(chain_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Head]:
 
 
 def _lock(chain_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Head]:
-    statement = f"SELECT id, position, head FROM {AuditChain._meta.db_table} WHERE id "  # noqa: S608
-    statement += "= %s" if len(chain_ids) == 1 else f"{prepared.among()} ORDER BY id"
-    if connection.features.has_select_for_update:
-        statement += " FOR UPDATE"
-    found = prepared.rows(statement, [*chain_ids] if len(chain_ids) == 1 else [list(chain_ids)])
+    locking = "FOR UPDATE" if connection.features.has_select_for_update else ""
+    statement = (
+        f"SELECT id, position, head FROM {AuditChain._meta.db_table} WHERE id {prepared.among()} ORDER BY id {locking}"  # noqa: S608
+    )
+    found = prepared.rows(statement, [list(chain_ids)])
     heads = (Head(_as_read(key), position, newest) for key, position, newest in found)
     return {head.chain_id: head for head in heads}
 

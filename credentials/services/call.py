@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import requests
-from requests.structures import CaseInsensitiveDict
 
 from credentials import runtime
 from credentials.models import ApiIntegration, Credential
 from credentials.models.clock import database_now
 from credentials.oauth.redaction import redact
-from credentials.outbound import Blocked, GuardedAdapter, TlsRefused, TooLarge, Unreachable
+from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, guarded_session
 from credentials.runtime import NOBODY, OnBehalf, Ready
 from credentials.services import variables
 from credentials.services.answer_text import as_text
@@ -234,22 +233,20 @@ def send(prepared: Prepared, ready: Ready | None, *, seconds: float) -> Answer:
         context = ready.room.ssl_context(ready.material) if ready else None
     except ssl.SSLError:  # accepted when it was saved, and not any more: OpenSSL or its settings have changed
         return Answer(error="tls")
-    headers = CaseInsensitiveDict[str | bytes]({**requests.utils.default_headers(), "User-Agent": "BotAccounts"})
-    headers.update(prepared.headers)
-    request = requests.Request(
-        prepared.method,
-        prepared.url,
-        params=prepared.parameters,
-        headers=headers,
-        data=prepared.body,
-        auth=ready.room.authenticator(ready.material) if ready else None,
-    )
-    # Not by a session: there is one request, and a session takes as long to make as it takes to send.
-    adapter = GuardedAdapter(deadline=seconds, max_bytes=MAX_ANSWER_BYTES, ssl_context=context)
-    try:
-        response = adapter.send(request.prepare())
-    except requests.RequestException as failure:
-        return Answer(error=why(failure))
+    with guarded_session(deadline=seconds, max_bytes=MAX_ANSWER_BYTES, ssl_context=context) as session:
+        session.headers["User-Agent"] = "BotAccounts"
+        try:
+            response = session.request(
+                prepared.method,
+                prepared.url,
+                params=prepared.parameters,
+                headers=prepared.headers,
+                data=prepared.body,
+                auth=ready.room.authenticator(ready.material) if ready else None,
+                allow_redirects=False,
+            )
+        except requests.RequestException as failure:
+            return Answer(error=why(failure))
     return Answer(response.status_code, dict(response.headers), as_text(response))
 
 

@@ -23,7 +23,7 @@ from credentials.services.journal import host_of, token_endpoint
 from credentials.services.lease import LEASE, Lease
 from credentials.types.registry import UnknownType, room
 from organizations.sql import prepared, recordset
-from organizations.sql.columns import Columns, table_of
+from organizations.sql.columns import Columns, rows_of, selected, table_of
 
 UNFINISHED = (AttemptState.STARTED, AttemptState.ANSWERED)
 RENEWING = (Grant.REFRESH_TOKEN, Grant.CLIENT_CREDENTIALS)
@@ -167,8 +167,7 @@ def take_leases(
         return [], set()
     tokens, unfinished = [], set()
     for found in prepared.rows(_taken(), [*map(str, (*RENEWING, *UNFINISHED)), owner, list(token_ids)]):
-        token = _TOKEN.row(found)
-        token.credential = _CREDENTIAL.row(found, len(_TOKEN))
+        token, token.credential = rows_of(found, _TOKEN, _CREDENTIAL)
         tokens.append(token)
         if found[-1]:
             unfinished.add(token.pk)
@@ -187,7 +186,7 @@ def _take() -> str:
 @functools.cache
 def _taken() -> str:
     return (
-        f"SELECT {_TOKEN.selected}, {_CREDENTIAL.selected}, EXISTS ("  # noqa: S608
+        f"SELECT {selected(_TOKEN, _CREDENTIAL)}, EXISTS ("  # noqa: S608
         f"SELECT 1 FROM {table_of(TokenAttempt)} AS begun WHERE begun.token_id = token.credential_id "
         "AND begun.generation = token.generation AND begun.finished_at IS NULL AND begun.authorization_id IS NULL "
         'AND begun."grant" IN (%s, %s) AND begun.state IN (%s, %s)) '

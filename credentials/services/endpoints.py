@@ -13,7 +13,7 @@ from credentials.models.clock import database_now
 from credentials.models.endpoint import place_of
 from credentials.services.lease import LEASE
 from organizations.sql import prepared
-from organizations.sql.columns import Columns
+from organizations.sql.columns import Columns, rows_of, selected
 
 TOKENS = (OAuthToken, ConsumerToken)
 _ASKED = Columns(TokenEndpoint, "asked")
@@ -38,7 +38,7 @@ def locked(ids: Iterable[int]) -> tuple[Mapping[int, TokenEndpoint], datetime]:
     """Several rows, locked in one order by everybody until the end of the caller's transaction; and the time then."""
     found = prepared.rows(_lock(), [sorted(set(ids))])
     read_at = max((row[-1] for row in found if row[-1]), default=None) or database_now()
-    endpoints = [_ASKED.row(row) for row in found]
+    endpoints = [endpoint for row in found for endpoint in rows_of(row, _ASKED)]
     for endpoint in endpoints:
         endpoint.read_at = read_at
     return {endpoint.pk: endpoint for endpoint in endpoints}, read_at
@@ -49,7 +49,7 @@ def _lock() -> str:
     # Outside of what is locked, so that the clock is read after the wait for it.
     clock = "clock_timestamp()" if connection.vendor == "postgresql" else "NULL"
     return (
-        f"SELECT asked.*, {clock} FROM (SELECT {_ASKED.selected} FROM {_ASKED.table} "  # noqa: S608
+        f"SELECT asked.*, {clock} FROM (SELECT {selected(_ASKED)} FROM {_ASKED.table} "  # noqa: S608
         f"WHERE asked.id {prepared.among()} ORDER BY asked.id {prepared.for_no_key_update('asked')}) AS asked"
     )
 

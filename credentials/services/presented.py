@@ -18,14 +18,14 @@ from credentials.models import ApiIntegration, Credential, OAuthToken
 from organizations import service_tokens
 from organizations.models import ServiceToken
 from organizations.sql import prepared
-from organizations.sql.columns import Columns
+from organizations.sql.columns import Columns, rows_of, selected
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
     """What is read of a table, and by what its row is found."""
 
-    columns: Columns[Any]
+    columns: Columns
     found_by: str
 
 
@@ -111,11 +111,7 @@ def _read(tables: Sequence[_Table], plaintext: str, named: UUID) -> tuple[list[A
     if found is None:
         return None
     at = found[-1] or timezone.now()
-    rows: list[Any] = []
-    begins = 0
-    for table in tables:
-        rows.append(table.columns.row_or_none(found, begins))
-        begins += len(table.columns)
+    rows = rows_of(found, *(table.columns for table in tables))
     shown = rows[-1]
     if shown.revoked_at is not None or shown.expires_at <= at:
         return None
@@ -128,7 +124,7 @@ def _statement(tables: Sequence[_Table], vendor: str) -> str:
     *joined, shown = tables
     return " ".join(
         [
-            f"SELECT {', '.join(each.columns.selected for each in tables)}, {clock}",
+            f"SELECT {selected(*(each.columns for each in tables))}, {clock}",
             f"FROM {shown.columns.table}",
             *(f"LEFT JOIN {each.columns.table} ON {each.found_by}" for each in joined),
             f"WHERE {shown.found_by}",

@@ -24,7 +24,7 @@ from credentials.types.registry import room
 from organizations import audit
 from organizations.audit import Actor
 from organizations.sql import prepared, recordset
-from organizations.sql.columns import Columns, table_of
+from organizations.sql.columns import Columns, rows_of, selected, table_of
 
 # What `swap` changes.
 SWAPPED = (
@@ -151,7 +151,7 @@ def lock_all(ids: Sequence[UUID]) -> Mapping[UUID, tuple[Credential, OAuthToken]
     """
     held: dict[UUID, tuple[Credential, OAuthToken]] = {}
     for found in prepared.rows(_lock(), [list(ids)]):
-        token, credential = _TOKEN.row(found), _CREDENTIAL.row(found, len(_TOKEN))
+        token, credential = rows_of(found, _TOKEN, _CREDENTIAL)
         token.credential = credential
         held[token.pk] = (credential, token)
     if len(held) < len(set(ids)):
@@ -163,7 +163,7 @@ def lock_all(ids: Sequence[UUID]) -> Mapping[UUID, tuple[Credential, OAuthToken]
 def _lock() -> str:
     # In one statement: each row of the join is locked as a whole, in the order of the keys.
     return (
-        f"SELECT {_TOKEN.selected}, {_CREDENTIAL.selected} FROM {_TOKEN.table} "  # noqa: S608
+        f"SELECT {selected(_TOKEN, _CREDENTIAL)} FROM {_TOKEN.table} "  # noqa: S608
         f"JOIN {_CREDENTIAL.table} ON credential.id = token.credential_id "
         f"WHERE token.credential_id {prepared.among()} ORDER BY token.credential_id "
         f"{prepared.for_no_key_update('credential', 'token')}"

@@ -2,11 +2,10 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, models
 
-M = TypeVar("M", bound=models.Model)
 Converter = Callable[[Any], Any]
 
 
@@ -19,13 +18,13 @@ def name_of(field: "models.Field[Any, Any]") -> str:
     return connection.ops.quote_name(str(field.column))
 
 
-class Columns(Generic[M]):
+class Columns:
     """The columns of one table in a statement, where it is called `alias`: of a whole row, or those that are named.
 
     What is not among them is deferred, and read when somebody asks for it.
     """
 
-    def __init__(self, model: type[M], alias: str, only: str = "", but: str = "") -> None:
+    def __init__(self, model: type[models.Model], alias: str, only: str = "", but: str = "") -> None:
         self.model, self.alias = model, alias
         self._only, self._but = only.split(), but.split()
         for name in (*self._only, *self._but):
@@ -35,27 +34,17 @@ class Columns(Generic[M]):
     def table(self) -> str:
         return f"{table_of(self.model)} AS {self.alias}"
 
-    @functools.cached_property
-    def selected(self) -> str:
-        """For the list of what is read."""
-        return ", ".join(f"{self.alias}.{name_of(field)}" for field in self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-    def row(self, found: Sequence[Any], begins: int = 0) -> M:
-        """The row whose columns begin there in `found`."""
-        values = list(found[begins : begins + len(self._fields)])
+    def row(self, found: Sequence[Any]) -> models.Model | None:
+        """The row of these columns; None where an outer join has met none."""
+        if found[self._key] is None:
+            return None
+        values = list(found)
         for place, convert in self._converted:
             values[place] = convert(values[place])
         return self.model.from_db(DEFAULT_DB_ALIAS, self._names, values)
 
-    def row_or_none(self, found: Sequence[Any], begins: int = 0) -> M | None:
-        """None where an outer join has met no row."""
-        return None if found[begins + self._key] is None else self.row(found, begins)
-
     @functools.cached_property
-    def _fields(self) -> "list[models.Field[Any, Any]]":
+    def fields(self) -> "list[models.Field[Any, Any]]":
         fields = self.model._meta.concrete_fields
         wanted = set(self._only or [field.attname for field in fields]) - set(self._but)
         return [field for field in fields if field.attname in wanted]
@@ -63,17 +52,32 @@ class Columns(Generic[M]):
     @functools.cached_property
     def _names(self) -> frozenset[str]:
         """`from_db` looks each field of the model up in them, and takes the values in the order of the model."""
-        return frozenset(field.attname for field in self._fields)
+        return frozenset(field.attname for field in self.fields)
 
     @functools.cached_property
     def _key(self) -> int:
-        return next(place for place, field in enumerate(self._fields) if field.primary_key)
+        return next(place for place, field in enumerate(self.fields) if field.primary_key)
 
     @functools.cached_property
     def _converted(self) -> list[tuple[int, Converter]]:
         """Which columns are not as the database gives them."""
-        converters = ((place, _converter(field)) for place, field in enumerate(self._fields))
+        converters = ((place, _converter(field)) for place, field in enumerate(self.fields))
         return [(place, each) for place, each in converters if each]
+
+
+def selected(*tables: Columns) -> str:
+    """The columns of one table after the other, for the list of what is read."""
+    return ", ".join(f"{table.alias}.{name_of(field)}" for table in tables for field in table.fields)
+
+
+def rows_of(found: Sequence[Any], *tables: Columns) -> list[Any]:
+    """The row of each table, whose columns stand in `found` in this order; what follows them is not looked at."""
+    rows, begins = [], 0
+    for table in tables:
+        ends = begins + len(table.fields)
+        rows.append(table.row(found[begins:ends]))
+        begins = ends
+    return rows
 
 
 def _converter(field: "models.Field[Any, Any]") -> Converter | None:

@@ -20,7 +20,7 @@ from credentials.models import Credential, OAuthToken, TokenAttempt
 from organizations import services
 from organizations.audit import Actor
 from organizations.sql import prepared, recordset
-from organizations.sql.columns import Columns, table_of
+from organizations.sql.columns import Columns, rows_of, selected, table_of
 from tests.support.credentials import give_token, make_credential
 stage = Actor.command("demo")
 account = services.create_account(stage, "1", "Golden Gate Travel")
@@ -35,12 +35,12 @@ def values(row: Model) -> dict[str, object]:
 
 whole, some = Columns(OAuthToken, "token"), Columns(Credential, "credential", but="secrets")
 statement = (
-    f"SELECT {whole.selected}, {some.selected} FROM {whole.table} "
+    f"SELECT {selected(whole, some)} FROM {whole.table} "
     f"LEFT JOIN {some.table} ON credential.id = token.credential_id AND credential.name <> 'Third' "
     f"WHERE token.credential_id {prepared.among()}"
 )
 found = prepared.rows(statement, [keys])
-read = {whole.row(row).pk: (whole.row(row), some.row_or_none(row, len(whole))) for row in found}
+read = {token.pk: (token, credential) for token, credential in (rows_of(row, whole, some) for row in found)}
 same = [values(read[key][0]) == values(OAuthToken.objects.get(pk=key)) for key in keys]
 joined = [read[key][1] for key in keys]
 deferred = [each.get_deferred_fields() == {"secrets"} for each in joined if each]
