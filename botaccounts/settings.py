@@ -103,7 +103,6 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'botaccounts.sqlite3'}")}
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # FULL, not NORMAL: a rotated refresh token that a power cut takes back is a dead grant.
     DATABASES["default"]["OPTIONS"] = {
@@ -113,12 +112,15 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
     # A file even in tests: threads must see one database.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
-elif not TESTING:
-    DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": 32, "timeout": 10},
-        # Uses before PostgreSQL keeps the plan of one of our own statements (organizations.sql); 0 is never.
-        "prepare_threshold": env.int("DATABASE_PREPARE_AFTER", 3) or None,
-    }
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # Django's with a pool that tries connections out, except where that can be spared.
+    DATABASES["default"]["ENGINE"] = "organizations.sql.postgresql"
+    if not TESTING:
+        DATABASES["default"]["OPTIONS"] = {
+            "pool": {"min_size": 1, "max_size": 32, "timeout": 10},
+            # Uses before PostgreSQL keeps the plan of one of our own statements (organizations.sql); 0 is never.
+            "prepare_threshold": env.int("DATABASE_PREPARE_AFTER", 3) or None,
+        }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "")

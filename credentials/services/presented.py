@@ -107,7 +107,7 @@ def _read(tables: Sequence[_Table], plaintext: str, named: UUID) -> tuple[list[A
     if not service_tokens.well_formed(plaintext):
         return None
     asked = [named, service_tokens.digest(plaintext)]
-    found = next(iter(prepared.rows(_statement(tables, connection.vendor), asked)), None)
+    found = next(iter(prepared.first_rows(_statement(tables, connection.vendor), asked)), None)
     if found is None:
         return None
     at = found[-1] or timezone.now()
