@@ -116,7 +116,8 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Django's with a pool that tries connections out, except where that can be spared.
     DATABASES["default"]["ENGINE"] = "organizations.sql.postgresql"
     if not TESTING:
-        DATABASES["default"]["OPTIONS"] = {
+        # Beside what the address says, such as sslmode.
+        DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
             "pool": {"min_size": 1, "max_size": 32, "timeout": 10},
             # Uses before PostgreSQL keeps the plan of one of our own statements (organizations.sql); 0 is never.
             "prepare_threshold": env.int("DATABASE_PREPARE_AFTER", 3) or None,
