@@ -254,7 +254,7 @@ WORKER_ON_ONE_CORE = env.bool("WORKER_ON_ONE_CORE", True)
 # A message that waits behind slow ones is better off with another worker.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Renewals of all workers together that may be under way at one provider's host that answers quickly.
-REFRESHES_PER_HOST = env.int("REFRESHES_PER_HOST", 64)
+REFRESHES_PER_HOST = env.int("REFRESHES_PER_HOST", 128)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")

@@ -8,16 +8,18 @@ What is claimed is sent within that moment: a lease is not spent on waiting.
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import cast
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
-from credentials.models import TokenAttempt
+from credentials.models import OAuthToken, TokenAttempt
 from credentials.models.leased import Attempt
 from credentials.oauth.answer import TokenSet
+from credentials.oauth.client import RawAnswer, Transport
 from credentials.services import claims, journal, lease
 from credentials.services.claims import Claimed
 from credentials.services.due import Due
@@ -32,13 +34,27 @@ logger = logging.getLogger(__name__)
 SHIFT = 25.0  # seconds
 # How long a thread waits for room at a provider before it makes itself free for other tasks.
 LINGER = 1.0  # seconds
+# Claims for each thread that wait until one is free. As many as it begins while the next are being claimed.
+AHEAD = 2
+# How long such a claim waits: a host has become slow since. Its lease is for the call and what follows.
+WAITS = 5.0  # seconds
 
 # Has a function run by another thread of this process, as soon as one is free.
 Lend = Callable[[Callable[[], object]], object]
 
 
 class _InPassing(CredentialRenewal):
-    """A renewal whose thread does not wait for the swap: there is more to ask for."""
+    """A renewal whose thread does not wait for the swap: there is more to ask for. `leave`: the host has answered."""
+
+    def __init__(self, token: OAuthToken, actor: Actor, leave: Callable[[], None]) -> None:
+        super().__init__(token, actor)
+        self._leave = leave
+
+    def request(self, transport: Transport) -> RawAnswer:
+        try:
+            return super().request(transport)
+        finally:
+            self._leave()
 
     def apply(self, attempt: Attempt, tokens: TokenSet, claimed: lease.Lease) -> bool:
         journal.apply_in_passing(cast(TokenAttempt, attempt), tokens, actor=self.actor, lease=claimed)
@@ -57,7 +73,9 @@ class Workshop:
         self.plan = Plan()
         self._places = threading.BoundedSemaphore(self.at_once)
         self._lock = threading.Lock()
-        self._busy: Counter[str] = Counter()
+        # Tokens that a thread asks for, by host.
+        self._asked: defaultdict[str, set[UUID]] = defaultdict(set)
+        self._room = threading.Condition(self._lock)
         self._ahead: deque[Claimed] = deque()
         self._claiming = threading.Lock()
         self._working = 0
@@ -66,7 +84,7 @@ class Workshop:
         # However quick a host was before, some threads are left when it hangs all of a sudden.
         self._of_host = max(1, self.at_once * 5 // 6)
         self._threads = claims.Threads(
-            of_host=self._of_host + self.at_once,
+            of_host=self._of_host + AHEAD * self.at_once,
             careful=max(1, self.at_once * 3 // 4),
             of_organization=max(1, self.at_once * 3 // 8),
         )
@@ -94,7 +112,7 @@ class Workshop:
             return
         with self._lock:
             waiting = Counter(each.endpoint.host for each in self._ahead)
-            startable = sum(min(count, self._of_host - self._busy[host]) for host, count in waiting.items())
+            startable = sum(min(count, self._of_host - len(self._asked[host])) for host, count in waiting.items())
             missing = min(self.at_once - self._working, startable) - self._called
             self._called += max(0, missing)
         for _ in range(missing):
@@ -114,25 +132,26 @@ class Workshop:
         finally:
             close_old_connections()
 
-    def _spare(self, host: str) -> None:
-        """It has just failed: what was claimed ahead there is not tried, and waits for its turn again."""
+    def _put_back(self, chosen: Callable[[Claimed], bool]) -> None:
+        """What was claimed ahead and is not tried waits for its turn again."""
         with self._lock:
-            spared = [each for each in self._ahead if each.endpoint.host == host]
-            for each in spared:
+            unsent = [each for each in self._ahead if chosen(each)]
+            for each in unsent:
                 self._ahead.remove(each)
         try:
-            claims.put_back(spared)
+            claims.put_back(unsent)
         finally:
-            for each in spared:
-                self._threads.give_back(host, each.token.organization_id, careful=each.careful)
+            for each in unsent:
+                self._threads.give_back(each.endpoint.host, each.token.organization_id, careful=each.careful)
 
     def _claimed_ahead(self) -> Claimed | None:
         """The first of a host that has not enough threads of this process already."""
+        self._put_back(lambda each: time.monotonic() - each.lease.claimed > WAITS)
         with self._lock:
             for each in self._ahead:
-                if self._busy[each.endpoint.host] < self._of_host:
+                if len(self._asked[each.endpoint.host]) < self._of_host:
                     self._ahead.remove(each)
-                    self._busy[each.endpoint.host] += 1
+                    self._asked[each.endpoint.host].add(each.token.pk)
                     return each
         return None
 
@@ -151,7 +170,8 @@ class Workshop:
             if isinstance(found, bool):
                 if time.monotonic() > patience:
                     break
-                time.sleep(LOOK_AGAIN)
+                with self._room:
+                    self._room.wait(LOOK_AGAIN)
                 continue
             count, patience = count + 1, time.monotonic() + LINGER
             self._renew(found, actor)
@@ -174,7 +194,7 @@ class Workshop:
 
     def _look_ahead(self) -> None:
         """Claim for the threads that will ask in a moment, while there is something left for those who ask now."""
-        if not 0 < len(self._ahead) <= self._working // 2 or not self._claiming.acquire(blocking=False):
+        if not 0 < len(self._ahead) <= AHEAD * self._working // 2 or not self._claiming.acquire(blocking=False):
             return
         try:
             self._claim(0)
@@ -188,12 +208,20 @@ class Workshop:
     def _keep_for_later(self, claimed: Sequence[Claimed]) -> None:
         with self._lock:
             self._ahead.extendleft(reversed(claimed))
-            self._busy.subtract(each.endpoint.host for each in claimed)
+            for each in claimed:
+                self._asked[each.endpoint.host].discard(each.token.pk)
+
+    def _leave(self, claimed: Claimed) -> None:
+        """Its host has answered, or was not asked: another thread may begin there."""
+        with self._room:
+            self._asked[claimed.endpoint.host].discard(claimed.token.pk)
+            if self._ahead:
+                self._room.notify()
 
     def _claim(self, wanted: int) -> tuple[list[Due], bool]:
         """Claim for `wanted` threads and some ahead. What has to go alone, and whether anything is due."""
         with self._lock:
-            ahead = max(0, self._working - len(self._ahead))
+            ahead = max(0, AHEAD * self._working - len(self._ahead))
         rows = self.plan.take(4 * (wanted + ahead))
         singles = [row for row in rows if row.endpoint_id is None]
         later = singles[wanted:]
@@ -216,10 +244,11 @@ class Workshop:
                 lease.release(found.lease)
                 refresh(token_id, actor=actor)
                 return
-            renewal = _InPassing(found.token, actor)
+            renewal = _InPassing(found.token, actor, lambda: self._leave(found))
             renewal.endpoint = found.endpoint
             if renewal.carry_on(found.lease, wanted=True, attempt=found.attempt) is Outcome.WAIT:
-                self._spare(found.endpoint.host)
+                # It has just failed: the others there are not tried now.
+                self._put_back(lambda each: each.endpoint.host == found.endpoint.host)
         except DatabaseError:
             raise
         except Exception:
@@ -229,8 +258,7 @@ class Workshop:
             if isinstance(found, Claimed):
                 host, organization_id = found.endpoint.host, found.token.organization_id
                 self._threads.give_back(host, organization_id, careful=found.careful)
-                with self._lock:
-                    self._busy[host] -= 1
+                self._leave(found)
 
 
 _workshop = Workshop(settings.CELERY_WORKER_CONCURRENCY)

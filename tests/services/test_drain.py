@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -259,6 +260,36 @@ def test_a_thread_that_is_woken_gets_the_others_of_its_process(
         elsewhere(lambda: Workshop(16, pool.submit).work(actor=WORKER))
     assert [token_of(each).generation for each in many] == [2] * 12
     assert len(token_server.requests) == 12
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_that_stores_an_answer_makes_room_for_another_at_the_provider(
+    many: list[Credential], token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = drain.journal.keep_answer
+
+    def after_the_third_request(*arguments: Any) -> None:
+        wait_until(lambda: len(token_server.requests) >= 3, seconds=20, what="a thread that asks meanwhile")
+        keep(*arguments)
+
+    monkeypatch.setattr(drain.journal, "keep_answer", after_the_third_request)
+    with ThreadPoolExecutor(4) as pool:
+        workshop = Workshop(4, pool.submit)  # three threads renew, two of them at one provider
+        elsewhere(lambda: workshop.work(actor=WORKER))
+    assert [token_of(each).generation for each in many] == [2] * 12
+
+
+@pytest.mark.django_db
+def test_what_was_claimed_long_ago_is_not_sent_and_waits_for_its_turn_again(
+    many: list[Credential], token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as late:
+        late.setattr(drain, "WAITS", 0.0)
+        assert Workshop(4).work(actor=WORKER) == 0
+    assert token_server.requests == []
+    assert not OAuthToken.objects.exclude(lease_until=None).exists()
+    assert not TokenAttempt.objects.filter(authorization=None).exists()
+    assert Workshop(4).work(actor=WORKER) == 12
 
 
 @pytest.mark.django_db
