@@ -106,3 +106,27 @@ def test_rows_are_read_and_written_as_the_orm_does_it(product: Callable[..., Pro
 def test_what_json_does_not_say_is_not_written_as_something_else(value: object) -> None:
     with pytest.raises(TypeError, match=type(value).__name__):
         recordset.as_text(value)
+
+
+# Run in the product; prints one line of JSON.
+MOMENTS = """
+import json, os
+import psycopg
+from django.db import connection
+texts = [
+    "2026-01-01 00:00:00+05", "2026-11-29 07:17:10.397171+00", "2026-11-29 07:17:10.1+00",
+    "1969-12-31 23:59:59.5-03:30", "0001-02-03 00:00+00", "9999-12-31 23:59:59.999999+00",
+]
+with connection.cursor() as ours, psycopg.connect(os.environ["DATABASE_URL"]) as drivers:
+    ours.execute("SELECT unnest(%s::timestamptz[])", [texts])
+    read = [moment for (moment,) in ours.fetchall()]
+    drivers.execute("SET TIME ZONE 'UTC'")
+    expected = [moment for (moment,) in drivers.execute("SELECT unnest(%s::timestamptz[])", [texts])]
+print(json.dumps([read == expected, {str(moment.tzinfo) for moment in read} == {"UTC"}]))
+"""
+
+
+@pytest.mark.postgres
+def test_moments_are_read_as_the_driver_reads_them(product: Callable[..., Product]) -> None:
+    made = product(web=0, workers=0, database="postgres")
+    assert json.loads(made.manage("shell", "--verbosity", "0", "-c", MOMENTS)) == [True, True]

@@ -1,16 +1,43 @@
-"""Connections wait in a pool between requests, and may be lost there: the server was restarted, say.
+"""Two things that Django's backend does and that take their time where rows are read thousands of times.
 
-Django's backend lets its pool ask the server about every connection before it is given, which is a way to the server
-and back. Here whoever begins with a statement that can be asked again spares it.
+Connections wait in a pool between requests, and may be lost there: the server was restarted, say. Django lets the pool
+ask the server about every connection before it is given, which is a way to the server and back. Here whoever begins
+with a statement that can be asked again spares it.
+
+Moments are taken apart by a pattern, which `datetime.fromisoformat` does ten times as fast.
 """
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.db.backends.postgresql import base
 from psycopg import Connection, OperationalError
+from psycopg.abc import Buffer
+from psycopg.adapt import AdaptersMap
+from psycopg.pq import Format
 from psycopg_pool import ConnectionPool
+
+
+@functools.lru_cache(maxsize=4)  # Django has one for each time zone of a connection
+def _with_quick_moments(adapters: AdaptersMap) -> AdaptersMap:
+    slow: Any = adapters.get_loader(adapters.types["timestamptz"].oid, Format.TEXT)
+
+    class Moment(slow):
+        """A `timestamptz` as text."""
+
+        def load(self, data: Buffer) -> datetime:
+            try:
+                return datetime.fromisoformat(str(data, "ascii"))
+            except ValueError:  # another DateStyle
+                moment: datetime = super().load(data)
+                return moment
+
+    quick = AdaptersMap(adapters)
+    quick.register_loader("timestamptz", Moment)
+    return quick
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -26,6 +53,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             yield
         finally:
             self._as_it_comes = False
+
+    def get_connection_params(self) -> dict[str, Any]:
+        parameters: dict[str, Any] = super().get_connection_params()
+        return parameters | {"context": _with_quick_moments(parameters["context"])}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> "Connection[Any]":
         connection: Connection[Any] = super().get_new_connection(conn_params)
