@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -114,14 +115,15 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Django's with a pool that tries connections out, except where that can be spared.
-    DATABASES["default"]["ENGINE"] = "organizations.sql.postgresql"
+    DATABASES["default"] |= {"ENGINE": "organizations.sql.postgresql", "CONN_HEALTH_CHECKS": False}
     if not TESTING:
-        # Beside what the address says, such as sslmode.
-        DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
+        DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {  # what the address says stays
             "pool": {"min_size": 1, "max_size": 32, "timeout": 10},
             # Uses before PostgreSQL keeps the plan of one of our own statements (organizations.sql); 0 is never.
             "prepare_threshold": env.int("DATABASE_PREPARE_AFTER", 3) or None,
         }
+else:
+    raise ImproperlyConfigured("DATABASE_URL has to begin with postgres:// or sqlite:///.")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "")

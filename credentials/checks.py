@@ -182,7 +182,8 @@ def _verify_keys_at_last(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
     except ImproperlyConfigured:
         connection.close()
         raise
-    connection_created.disconnect(dispatch_uid=DEFERRED)
+    if connection.is_usable():  # what was lost before it came has told nothing
+        connection_created.disconnect(dispatch_uid=DEFERRED)
 
 
 def _when_migrated(query: Callable[[], Answer]) -> Answer | None:

@@ -42,6 +42,7 @@ class Claimed:
     endpoint: TokenEndpoint
     attempt: TokenAttempt | None
     careful: bool
+    made: float = field(default_factory=time.monotonic)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 One message wakes one thread, and that one the others of its process, as many as there is work for. One statement
 claims for the threads that wait for something to do and for those that will in a moment, and one writes their attempts.
-What is claimed is sent within that moment: a lease is not spent on waiting.
+What is claimed is sent within that moment, or put back: a lease is not spent on waiting.
 """
 
 import logging
@@ -10,6 +10,8 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from math import ceil
 from typing import cast
 from uuid import UUID
 
@@ -20,9 +22,10 @@ from credentials.models import OAuthToken, TokenAttempt
 from credentials.models.leased import Attempt
 from credentials.oauth.answer import TokenSet
 from credentials.oauth.client import RawAnswer, Transport
-from credentials.services import claims, journal, lease
+from credentials.services import claims, endpoints, journal, lease
 from credentials.services.claims import Claimed
 from credentials.services.due import Due
+from credentials.services.patience import insist
 from credentials.services.plan import LOOK_AGAIN, Plan
 from credentials.services.refresh import CredentialRenewal, Outcome, refresh
 from credentials.services.together import Together
@@ -34,31 +37,37 @@ logger = logging.getLogger(__name__)
 SHIFT = 25.0  # seconds
 # How long a thread waits for room at a provider before it makes itself free for other tasks.
 LINGER = 1.0  # seconds
-# Claims for each thread that wait until one is free. As many as it begins while the next are being claimed.
+# Claims for each thread that wait until one is free, at the most, and for how long they are to last.
 AHEAD = 2
-# How long such a claim waits: a host has become slow since. Its lease is for the call and what follows.
-WAITS = 5.0  # seconds
+LASTS = 0.25  # seconds
+# Beyond this a host has become slow: a claim that waits would soon be taken for a request that hangs.
+WAITS = endpoints.SLOW.total_seconds() / 2
 
 # Has a function run by another thread of this process, as soon as one is free.
 Lend = Callable[[Callable[[], object]], object]
 
 
 class _InPassing(CredentialRenewal):
-    """A renewal whose thread does not wait for the swap: there is more to ask for. `leave`: the host has answered."""
+    """A renewal whose thread does not wait for the swap: there is more to ask for. `leave`: its host has answered."""
 
-    def __init__(self, token: OAuthToken, actor: Actor, leave: Callable[[], None]) -> None:
+    def __init__(self, token: OAuthToken, actor: Actor, leave: Callable[[float], None]) -> None:
         super().__init__(token, actor)
         self._leave = leave
 
     def request(self, transport: Transport) -> RawAnswer:
-        try:
-            return super().request(transport)
-        finally:
-            self._leave()
+        began = time.monotonic()
+        raw = super().request(transport)
+        if raw.status < HTTPStatus.BAD_REQUEST:  # else the breaker has a say first
+            self._leave(time.monotonic() - began)
+        return raw
 
     def apply(self, attempt: Attempt, tokens: TokenSet, claimed: lease.Lease) -> bool:
         journal.apply_in_passing(cast(TokenAttempt, attempt), tokens, actor=self.actor, lease=claimed)
         return True
+
+
+def _has_waited(claimed: Claimed) -> bool:
+    return time.monotonic() - claimed.made > WAITS
 
 
 class Workshop:
@@ -78,6 +87,8 @@ class Workshop:
         self._room = threading.Condition(self._lock)
         self._ahead: deque[Claimed] = deque()
         self._claiming = threading.Lock()
+        # What a request takes, in seconds, of late.
+        self._takes = LASTS
         self._working = 0
         self._called = 0
         self._lend = lend
@@ -103,8 +114,10 @@ class Workshop:
                 self._working -= 1
                 left = self._working == 0
             self._places.release()
-            while left and (found := self._claimed_ahead()) is not None:
-                self._renew(found, actor)
+            if left:
+                while (found := self._claimed_ahead()) is not None:
+                    self._renew(found, actor)
+                self._put_back(_has_waited)
 
     def _call_others(self, actor: Actor) -> None:
         """One thread for each claim that one could begin with now. Where there is no room, nobody waits for it."""
@@ -139,17 +152,16 @@ class Workshop:
             for each in unsent:
                 self._ahead.remove(each)
         try:
-            claims.put_back(unsent)
+            insist(lambda: claims.put_back(unsent), until=time.monotonic() + lease.RELEASE_SECONDS)
         finally:
             for each in unsent:
                 self._threads.give_back(each.endpoint.host, each.token.organization_id, careful=each.careful)
 
     def _claimed_ahead(self) -> Claimed | None:
         """The first of a host that has not enough threads of this process already."""
-        self._put_back(lambda each: time.monotonic() - each.lease.claimed > WAITS)
         with self._lock:
             for each in self._ahead:
-                if len(self._asked[each.endpoint.host]) < self._of_host:
+                if not _has_waited(each) and len(self._asked[each.endpoint.host]) < self._of_host:
                     self._ahead.remove(each)
                     self._asked[each.endpoint.host].add(each.token.pk)
                     return each
@@ -159,6 +171,7 @@ class Workshop:
         count, patience = 0, time.monotonic() + LINGER
         found: Claimed | Due | bool | None
         while True:
+            self._put_back(_has_waited)
             if time.monotonic() >= until:
                 found = self._claimed_ahead()
             else:
@@ -169,6 +182,7 @@ class Workshop:
                 break
             if isinstance(found, bool):
                 if time.monotonic() > patience:
+                    self._put_back(lambda each: len(self._asked[each.endpoint.host]) >= self._of_host)
                     break
                 with self._room:
                     self._room.wait(LOOK_AGAIN)
@@ -194,12 +208,16 @@ class Workshop:
 
     def _look_ahead(self) -> None:
         """Claim for the threads that will ask in a moment, while there is something left for those who ask now."""
-        if not 0 < len(self._ahead) <= AHEAD * self._working // 2 or not self._claiming.acquire(blocking=False):
+        if not 0 < len(self._ahead) <= self._ahead_at_most() // 2 or not self._claiming.acquire(blocking=False):
             return
         try:
             self._claim(0)
         finally:
             self._claiming.release()
+
+    def _ahead_at_most(self) -> int:
+        """What the threads begin in a moment. At a provider that takes its time that is little."""
+        return ceil(self._working * min(AHEAD, LASTS / self._takes))
 
     def _hand_out(self, count: int) -> list[Claimed]:
         claimed = (self._claimed_ahead() for _ in range(count))
@@ -213,15 +231,22 @@ class Workshop:
 
     def _leave(self, claimed: Claimed) -> None:
         """Its host has answered, or was not asked: another thread may begin there."""
+        asked = self._asked[claimed.endpoint.host]
         with self._room:
-            self._asked[claimed.endpoint.host].discard(claimed.token.pk)
-            if self._ahead:
-                self._room.notify()
+            if claimed.token.pk in asked:
+                asked.remove(claimed.token.pk)
+                if self._ahead:
+                    self._room.notify()
+
+    def _answered(self, claimed: Claimed, seconds: float, actor: Actor) -> None:
+        self._leave(claimed)
+        self._takes += (seconds - self._takes) / 10
+        self._call_others(actor)
 
     def _claim(self, wanted: int) -> tuple[list[Due], bool]:
         """Claim for `wanted` threads and some ahead. What has to go alone, and whether anything is due."""
         with self._lock:
-            ahead = max(0, AHEAD * self._working - len(self._ahead))
+            ahead = max(0, self._ahead_at_most() - len(self._ahead))
         rows = self.plan.take(4 * (wanted + ahead))
         singles = [row for row in rows if row.endpoint_id is None]
         later = singles[wanted:]
@@ -244,7 +269,7 @@ class Workshop:
                 lease.release(found.lease)
                 refresh(token_id, actor=actor)
                 return
-            renewal = _InPassing(found.token, actor, lambda: self._leave(found))
+            renewal = _InPassing(found.token, actor, lambda seconds: self._answered(found, seconds, actor))
             renewal.endpoint = found.endpoint
             if renewal.carry_on(found.lease, wanted=True, attempt=found.attempt) is Outcome.WAIT:
                 # It has just failed: the others there are not tried now.

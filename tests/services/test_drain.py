@@ -279,6 +279,13 @@ def test_a_thread_that_stores_an_answer_makes_room_for_another_at_the_provider(
     assert [token_of(each).generation for each in many] == [2] * 12
 
 
+@pytest.mark.parametrize(("seconds", "ahead"), [(0.05, 36), (0.25, 18), (2.0, 3), (15.0, 1)])
+def test_few_are_claimed_ahead_at_a_provider_that_takes_its_time(seconds: float, ahead: int) -> None:
+    workshop = Workshop(20)
+    workshop._working, workshop._takes = 18, seconds
+    assert workshop._ahead_at_most() == ahead
+
+
 @pytest.mark.django_db
 def test_what_was_claimed_long_ago_is_not_sent_and_waits_for_its_turn_again(
     many: list[Credential], token_server: LyingServer, monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.backends.postgresql import base
-from psycopg import Connection, OperationalError
+from psycopg import Connection, Error
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
@@ -31,7 +31,7 @@ def _with_quick_moments(adapters: AdaptersMap) -> AdaptersMap:
         def load(self, data: Buffer) -> datetime:
             try:
                 return datetime.fromisoformat(str(data, "ascii"))
-            except ValueError:  # another DateStyle
+            except ValueError:  # one that Python does not know, before Christ say: the driver says so
                 moment: datetime = super().load(data)
                 return moment
 
@@ -41,7 +41,7 @@ def _with_quick_moments(adapters: AdaptersMap) -> AdaptersMap:
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """CONN_HEALTH_CHECKS is to be off: the pool would do it too."""
+    """CONN_HEALTH_CHECKS is off: with it the pool would try connections out itself, and all of them."""
 
     _as_it_comes = False
 
@@ -64,9 +64,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return connection
         try:
             ConnectionPool.check_connection(connection)
-        except OperationalError:
+        except BaseException as error:
             self.pool.putconn(connection)
-            # Where one is lost the others probably are: all of them are asked now, and replaced.
-            self.pool.check()
+            if not isinstance(error, Error):
+                raise
+            # Where one is lost the others probably are: none of them is given any more.
+            self.pool.drain()
             connection = super().get_new_connection(conn_params)
         return connection
