@@ -263,6 +263,26 @@ def test_a_thread_that_is_woken_gets_the_others_of_its_process(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_claims_are_put_back_though_the_database_was_away_for_a_moment(
+    many: list[Credential], token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_back, was_away = claims.put_back, threading.Event()
+
+    def away_once(unsent: Sequence[claims.Claimed]) -> None:
+        if unsent and not was_away.is_set():
+            was_away.set()
+            raise OperationalError("the database is away")
+        put_back(unsent)
+
+    monkeypatch.setattr(claims, "put_back", away_once)
+    monkeypatch.setattr(drain, "WAITS", 0.0)
+    Workshop(4).work(actor=WORKER)
+    assert was_away.is_set()
+    assert not OAuthToken.objects.exclude(lease_until=None).exists()
+    assert not TokenAttempt.objects.filter(authorization=None).exists()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_thread_that_stores_an_answer_makes_room_for_another_at_the_provider(
     many: list[Credential], token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
