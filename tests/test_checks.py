@@ -314,6 +314,19 @@ def test_the_right_key_is_verified_once_when_the_database_is_back(settings: Sett
     assert not connection_created.disconnect(dispatch_uid=checks.DEFERRED)
 
 
+@pytest.mark.usefixtures("started_without_a_database")
+def test_a_connection_that_is_lost_at_once_leaves_the_check_to_the_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as lost:
+        lost.setattr(connection, "is_usable", lambda: False)
+        connection.connect()
+    connection.close()
+    settings.CREDENTIAL_KEYS = new_key("test-a")
+    with pytest.raises(ImproperlyConfigured, match="E006"):
+        Credential.objects.count()
+
+
 # Real processes
 
 

@@ -35,6 +35,7 @@ class Claimed:
     """A token under its lease. `attempt` is None where something has to be looked into first.
 
     `careful`: it holds a thread at a provider that is not trusted to be quick.
+    `made`: when (`time.monotonic()`).
     """
 
     token: OAuthToken

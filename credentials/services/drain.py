@@ -48,7 +48,7 @@ Lend = Callable[[Callable[[], object]], object]
 
 
 class _InPassing(CredentialRenewal):
-    """A renewal whose thread does not wait for the swap: there is more to ask for. `leave`: its host has answered."""
+    """A renewal whose thread does not wait for the swap. `leave` is told, once the host has answered, in how long."""
 
     def __init__(self, token: OAuthToken, actor: Actor, leave: Callable[[float], None]) -> None:
         super().__init__(token, actor)
@@ -231,8 +231,8 @@ class Workshop:
 
     def _leave(self, claimed: Claimed) -> None:
         """Its host has answered, or was not asked: another thread may begin there."""
-        asked = self._asked[claimed.endpoint.host]
         with self._room:
+            asked = self._asked[claimed.endpoint.host]
             if claimed.token.pk in asked:
                 asked.remove(claimed.token.pk)
                 if self._ahead:

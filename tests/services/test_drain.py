@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from credentials.models import Credential, OAuthToken, TokenAttempt, TokenEndpoint
 from credentials.models.clock import database_now
 from credentials.models.leased import AttemptState, Grant
-from credentials.services import bulkhead, claims, drain, sweep, wake
+from credentials.services import breaker, bulkhead, claims, drain, sweep, wake
 from credentials.services.drain import Workshop
 from credentials.services.due import Due, due, in_turns
 from credentials.services.refresh import Held, Outcome, refresh, refresh_as_read
@@ -297,6 +297,24 @@ def test_a_thread_that_stores_an_answer_makes_room_for_another_at_the_provider(
         workshop = Workshop(4, pool.submit)  # three threads renew, two of them at one provider
         elsewhere(lambda: workshop.work(actor=WORKER))
     assert [token_of(each).generation for each in many] == [2] * 12
+
+
+@pytest.mark.django_db
+def test_a_provider_that_fails_keeps_its_thread_until_the_breaker_knows(
+    many: list[Credential], token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token_server.on("/token", Answer(status=503))
+    workshop, note, asked = Workshop(4), breaker.note, list[int]()
+
+    def noted(*arguments: Any) -> Any:
+        asked.extend(len(tokens) for tokens in workshop._asked.values())
+        return note(*arguments)
+
+    monkeypatch.setattr(breaker, "note", noted)
+    workshop.work(actor=WORKER)
+    assert len(asked) == len(token_server.requests)
+    assert set(asked) == {1}
+    assert not any(workshop._asked.values())
 
 
 @pytest.mark.parametrize(("seconds", "ahead"), [(0.05, 36), (0.25, 18), (2.0, 3), (15.0, 1)])
