@@ -12,6 +12,7 @@ from credentials.models.clock import database_now
 from credentials.models.leased import LeasedToken
 from credentials.oauth.answer import DEFAULT_LIFETIME_SECONDS
 from credentials.services import challenges, consumers, explain
+from credentials.services.lease import CALL_SECONDS
 from credentials.services.records import tell
 from credentials.services.refresh import Held, Outcome, ask_for_first, end_when_expired, refresh_as_read
 from credentials.types.base import CredentialType, Material, TokenOwner, UsableToken
@@ -134,7 +135,7 @@ def make_ready_again(
         if token.failures and token.refresh_at and token.refresh_at > now and not token.is_leased_at(now):
             return None
         try:
-            outcome = renewed_as_read(token, actor=actor)
+            outcome = renewed_as_read(token, actor=actor) if has_time_to_renew(until) else Outcome.BUSY
         except Held:
             return None
         if outcome is Outcome.WAIT or outcome is Outcome.ENDED:
@@ -256,7 +257,7 @@ def living(
         if token.failures and token.refresh_at > now and not token.is_leased_at(now):
             raise Unavailable(token.last_error, (token.refresh_at - now).total_seconds())
         try:
-            outcome = renew(token)
+            outcome = renew(token) if has_time_to_renew(until) else Outcome.BUSY
         except Held as held:
             raise Unavailable(held.reason, held.seconds) from None
         if outcome is Outcome.BUSY or outcome is Outcome.NOT_DUE:
@@ -264,6 +265,15 @@ def living(
                 raise Unavailable("the token is being renewed", 2.0)
             time.sleep(poll)
             poll = min(poll * 1.5, LONGEST_POLL)
+
+
+def has_time_to_renew(until: float) -> bool:
+    """Whether a token request that begins now is over by then (`time.monotonic()`).
+
+    It is never cut short, because a refresh token that the provider rotates meanwhile would be lost. Who has less time
+    waits for what others bring.
+    """
+    return until - time.monotonic() >= CALL_SECONDS
 
 
 def needs_authorization(credential: Credential, actor: Actor) -> NeedsAuthorization:

@@ -17,7 +17,6 @@ from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, gua
 from credentials.runtime import NOBODY, OnBehalf, Ready
 from credentials.services import variables
 from credentials.services.answer_text import as_text
-from credentials.services.lease import CALL_SECONDS
 from credentials.services.presented import Presented
 from credentials.services.use import ask_for_renewal, noting_use
 from credentials.services.variables import Value
@@ -196,16 +195,16 @@ def _renewed(
 ) -> Ready | None:
     """A new token for one that the resource turned down, if one is to be had in time.
 
-    A renewal is never cut short, because a refresh token that the provider rotates meanwhile would be lost. Where there
-    is no time for one, a worker does it for the next call; a consumer's token waits for a call that has the time.
+    Where there is no time for a renewal, a worker does it for the next call; a consumer's token waits for a call that
+    has the time.
     """
     since = database_now() - RENEWALS_WITHIN
     if ready.obtained_at is None or runtime.renewals_since(credential, ready, on_behalf, since) >= RENEWALS_AT_MOST:
         return None
-    left = deadline - time.monotonic()
-    if left < CALL_SECONDS:
+    if not runtime.has_time_to_renew(deadline):
         ask_for_renewal(credential, ready.generation)
         return None
+    left = deadline - time.monotonic()
     return runtime.make_ready_again(credential, ready, actor=actor, patience=left, on_behalf=on_behalf)
 
 

@@ -59,7 +59,7 @@ class Scene:
 
 
 REFRESH = 'refresh.refresh(credential.pk, actor=Actor.command("test")).name'
-SERVE = 'runtime.make_ready(credential, actor=Actor.command("test"), patience=3).generation'
+SERVE = 'runtime.make_ready(credential, actor=Actor.command("test")).generation'
 FIND = "len(sweep.find().renewals)"
 
 

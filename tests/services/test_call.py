@@ -184,6 +184,24 @@ def test_retry_after_is_obeyed_and_ends_the_call_where_it_is_longer_than_the_cal
         assert call(integration(name=said)).attempts == 1
 
 
+def test_an_attempt_may_take_what_is_left_of_the_twenty_seconds(
+    integration: Callable[..., ApiIntegration], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PAUSE_SECONDS", 0.05)
+    given: list[float] = []
+
+    def answer(*_: object, seconds: float) -> service.Answer:
+        given.append(seconds)
+        return service.Answer(status=503)
+
+    monkeypatch.setattr(service, "send", answer)
+    call(integration())
+    first, *_, last = given
+    assert len(given) == 4
+    assert 19 < first <= 20
+    assert last < first - 0.3
+
+
 def test_a_call_ends_within_its_time_however_slow_the_server(
     integration: Callable[..., ApiIntegration], server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

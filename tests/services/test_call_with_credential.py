@@ -135,7 +135,7 @@ def test_without_time_for_a_renewal_a_worker_is_asked_for_it(
     credential: Credential,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "CALL_SECONDS", service.TOTAL_SECONDS)
+    monkeypatch.setattr("credentials.runtime.CALL_SECONDS", service.TOTAL_SECONDS)
     woken: list[Any] = []
     monkeypatch.setattr("credentials.services.use.wake.refresh", woken.append)
     server.answers(Answer(status=401))
