@@ -39,6 +39,7 @@ _RESERVED = frozenset(
     {"response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"}
 )
 _KEPT_HEADERS = ("content-type", "retry-after")
+_JSON_WANTED = {"Accept": "application/json"}
 _HEADERS = {**requests.utils.default_headers(), "Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -47,7 +48,8 @@ class Client:
     """How this service is registered at one authorization server.
 
     ``authentication``: ``basic`` or ``body`` (RFC 6749 section 2.3.1). Neither is tried when the other fails. A public
-    client has an empty ``client_secret`` and then only names itself, in the body.
+    client has an empty ``client_secret`` and then only names itself, in the body. ``parameters`` go along where it asks
+    for a token of its own, a name as often as it stands there (RFC 8707 section 2: ``resource``).
     """
 
     client_id: str
@@ -55,6 +57,7 @@ class Client:
     token_url: str
     authentication: Literal["basic", "body"] = "basic"
     scope: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         return f"Client(client_id={self.client_id!r}, token_url={self.token_url!r})"
@@ -133,14 +136,16 @@ def exchange_code(
 def request_client_credentials(client: Client, *, transport: Transport) -> RawAnswer:
     """Ask for a token with the client's own credentials (RFC 6749 section 4.4.2). Raises OAuthFailure."""
     # For this grant the library sends the scope of its client object, not one that the session is given.
-    session = _Session(_BackendClient(client.client_id, scope=client.scope or None), transport)
+    oauthlib_client = _BackendClient(client.client_id, scope=client.scope or None)
+    session = _Session(oauthlib_client, transport)
+    # Not by `fetch_token`, which sends a name only once.
+    body = oauthlib_client.prepare_request_body(
+        urlencode(client.parameters),
+        include_client_id=bool(_in_body(client)),
+        client_secret=_in_body(client).get("client_secret"),
+    )
     return session.ask(
-        lambda: session.fetch_token(
-            client.token_url,
-            auth=_authorization(client),
-            include_client_id=bool(_in_body(client)),
-            client_secret=_in_body(client).get("client_secret"),
-        )
+        lambda: session.post(client.token_url, data=body, headers=_JSON_WANTED, auth=_authorization(client))
     )
 
 
@@ -167,8 +172,7 @@ def request_extension(
     """
     session = _Session(_WebClient(""), transport)
     body = {"grant_type": grant_type, **parameters}
-    headers = {"Accept": "application/json"}
-    return session.ask(lambda: session.post(token_url, data=body, headers=headers, auth=_NoAuthorization()))
+    return session.ask(lambda: session.post(token_url, data=body, headers=_JSON_WANTED, auth=_NoAuthorization()))
 
 
 def revoke(client: Client, *, revocation_url: str, token: str, hint: TokenTypeHint, transport: Transport) -> RawAnswer:

@@ -5,7 +5,8 @@ import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote_plus
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
 
 import pytest
 import requests
@@ -38,9 +39,9 @@ def transport_to(server: LyingServer, *, deadline: float = 5) -> GuardedAdapter:
     return GuardedAdapter(deadline=deadline, max_bytes=100_000, allowance=parse_allow([server.allow_entry]))
 
 
-def client_of(server: LyingServer, **changes: str) -> Client:
+def client_of(server: LyingServer, **changes: Any) -> Client:
     values = {"client_id": "id:1", "client_secret": SECRET, "token_url": server.url("/token")} | changes
-    return Client(**values)  # type: ignore[arg-type]
+    return Client(**values)
 
 
 def basic_pair(header: str) -> tuple[str, str]:
@@ -143,6 +144,20 @@ def test_client_credentials_ask_for_the_scope_as_it_is(lying_server: LyingServer
     client = client_of(lying_server, scope="api://x/.default  b,c")
     request_client_credentials(client, transport=transport_to(lying_server))
     assert lying_server.requests[0].form == {"grant_type": "client_credentials", "scope": "api://x/.default  b,c"}
+
+
+@pytest.mark.parametrize("authentication", ["basic", "body"])
+def test_parameters_of_the_clients_own_go_along_where_it_asks_for_its_own_token(
+    lying_server: LyingServer, authentication: str
+) -> None:
+    lying_server.answers(token_answer())
+    asked = (("audience", "https://api.example.com/?a=b&c"), ("resource", "one"), ("resource", "two"))
+    client = client_of(lying_server, parameters=asked, authentication=authentication)
+    request_client_credentials(client, transport=transport_to(lying_server))
+    body = parse_qsl(lying_server.requests[0].body.decode())
+    assert [pair for pair in body if pair[0] in {"audience", "resource"}] == list(asked)
+    assert dict(body)["grant_type"] == "client_credentials"
+    assert (dict(body).get("client_secret") == SECRET) is (authentication == "body")
 
 
 def test_a_refresh_sends_the_token_and_no_scope(lying_server: LyingServer) -> None:

@@ -42,8 +42,16 @@ CLIENT_CREDENTIALS = Sample(
     kind="oauth2",
     title="OAuth 2.0, Client Credentials",
     first={"grant_type": "client_credentials"},
-    steps={"resource": _CLIENT},
+    steps={"resource": {**_CLIENT, "token_parameters": "audience=https://api.example.com/"}},
     secrets=("client_secret",),
-    labels=("Client ID", "Client Secret", "Scope", "Token URL", "Client authentication", "Secret expires on"),
+    labels=(
+        "Client ID",
+        "Client Secret",
+        "Scope",
+        "Token URL",
+        "Client authentication",
+        "Token parameters",
+        "Secret expires on",
+    ),
     final_action="Authorize",
 )

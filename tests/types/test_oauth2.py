@@ -46,7 +46,7 @@ def test_what_the_specification_does_not_know_stands_behind_advanced() -> None:
         "client_secret_expires_on",
     )
     advanced = CLIENT_CREDENTIALS.form("resource").advanced_fields
-    assert advanced == ("client_authentication", "client_secret_expires_on")
+    assert advanced == ("client_authentication", "token_parameters", "client_secret_expires_on")
 
 
 def test_promise_11_pkce_is_on_and_the_secret_goes_into_the_header_unless_somebody_says_otherwise() -> None:
@@ -129,6 +129,12 @@ def test_an_authorization_parameter_that_cannot_be_is_named_by_its_line(text: st
     assert said in str(errors["authorization_parameters"])
 
 
+@pytest.mark.parametrize("name", ["client_id", "client_secret", "grant_type", "scope"])
+def test_a_token_parameter_that_the_product_sets_is_refused_at_its_line(name: str) -> None:
+    errors = CLIENT_CREDENTIALS.form("resource", token_parameters=f"audience=x\n{name}=y").errors
+    assert f"Line 2: {name} is set by Bot Accounts." in str(errors["token_parameters"])
+
+
 def test_authorization_parameters_go_along_to_the_auth_url() -> None:
     payload, secrets = AUTHORIZATION_CODE.room.split(AUTHORIZATION_CODE.entered())
     life_cycle = AUTHORIZATION_CODE.room.life_cycle
@@ -161,6 +167,11 @@ def test_a_credential_without_a_token_authenticates_nothing() -> None:
 def test_a_change_of_what_was_consented_to_asks_for_consent_again(field: str) -> None:
     payload, _ = AUTHORIZATION_CODE.room.split(AUTHORIZATION_CODE.entered())
     assert AUTHORIZATION_CODE.room.invalidates(payload, {**payload, field: "another"}, replaced=[])
+
+
+def test_a_change_of_what_a_token_is_asked_for_asks_for_another_token() -> None:
+    payload, _ = CLIENT_CREDENTIALS.room.split(CLIENT_CREDENTIALS.entered())
+    assert CLIENT_CREDENTIALS.room.invalidates(payload, {**payload, "token_parameters": ""}, replaced=[])
 
 
 def test_a_replaced_secret_asks_for_it_too_and_a_change_of_how_it_is_sent_does_not() -> None:

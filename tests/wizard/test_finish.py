@@ -41,6 +41,14 @@ def test_it_saves_what_was_entered_and_begins_the_authorization(dialog: Dialog, 
     assert actions_about(credential.pk) == ["credential.created", "authorization.started"]
 
 
+def test_pkce_can_be_switched_off_and_the_resource_is_not_told_of_any(dialog: Dialog) -> None:
+    dialog.to_resource()
+    answer = dialog.press({name: value for name, value in RESOURCE.items() if name != "use_pkce"})
+    assert Credential.objects.get().payload["use_pkce"] is False
+    assert answer["Location"].startswith("https://as.example.invalid/authorize?")
+    assert "code_challenge" not in answer["Location"]
+
+
 def test_a_name_that_is_taken_is_said_at_the_first_step(dialog: Dialog, cast: Cast) -> None:
     new_credential(cast, "https://as.example.invalid/token", name="SALESFORCE")
     answer = dialog.press(BASICS)
@@ -141,6 +149,7 @@ def test_what_the_other_grant_asked_for_is_not_saved(dialog: Dialog) -> None:
         "scope",
         "token_url",
         "client_authentication",
+        "token_parameters",
     }
 
 

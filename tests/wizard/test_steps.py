@@ -69,6 +69,7 @@ def test_client_credentials_asks_for_the_resource_at_once(dialog: Dialog) -> Non
         "Scope",
         "Token URL",
         "Client authentication",
+        "Token parameters",
         "Secret expires on",
     ]
     assert buttons(dialog) == ["Authorize", "Back", "Cancel"]

@@ -21,10 +21,12 @@ RESERVED_PARAMETERS = frozenset(
         "state",
     }
 )
+# And these at the token endpoint (RFC 6749 §4.4.2).
+RESERVED_TOKEN_PARAMETERS = frozenset({"client_id", "client_secret", "grant_type", "scope"})
 VISIBLE_ASCII = frozenset(chr(code) for code in range(0x20, 0x7F))
 
 
-def parse_parameters(text: str) -> list[tuple[str, str]]:
+def parse_parameters(text: str, reserved: frozenset[str] = RESERVED_PARAMETERS) -> list[tuple[str, str]]:
     """`name=value` lines as pairs. Raises `forms.ValidationError` that names the line."""
     pairs: list[tuple[str, str]] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -34,10 +36,29 @@ def parse_parameters(text: str) -> list[tuple[str, str]]:
         name = name.strip()
         if not equals or not name:
             raise forms.ValidationError(f"Line {number} is not of the form name=value.", code="not_a_pair")
-        if name in RESERVED_PARAMETERS:
+        if name in reserved:
             raise forms.ValidationError(f"Line {number}: {name} is set by Bot Accounts.", code="reserved")
         pairs.append((name, value.strip()))
     return pairs
+
+
+class ParametersField(forms.CharField):
+    """`name=value` lines that go along to `endpoint`, which the product sets `reserved` of itself."""
+
+    def __init__(self, endpoint: str, example: str, reserved: frozenset[str], **kwargs: Any) -> None:
+        kwargs.setdefault("required", False)
+        kwargs.setdefault("max_length", 4000)
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}))
+        kwargs["help_text"] = (
+            f"Sent along to the {endpoint}, one name=value a line; for example {example}. A name may come twice."
+        )
+        super().__init__(**kwargs)
+        self.reserved = reserved
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
+        parse_parameters(text, self.reserved)
+        return text
 
 
 class EndpointField(forms.CharField):
@@ -177,32 +198,26 @@ class AuthorizationCodeForm(ClientForm):
         initial=True,
         help_text="Proof Key for Code Exchange (S256). Switch it off only for a provider that rejects it.",
     )
-    authorization_parameters = forms.CharField(
-        label="Authorization parameters",
-        required=False,
-        max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text="Sent along to the Auth URL, one name=value a line; for example access_type=offline. A name may come "
-        "twice.",
+    authorization_parameters = ParametersField(
+        "Auth URL", "access_type=offline", RESERVED_PARAMETERS, label="Authorization parameters"
     )
-
-    def clean_authorization_parameters(self) -> str:
-        value: str = self.cleaned_data["authorization_parameters"]
-        parse_parameters(value)
-        return value
 
 
 class ClientCredentialsForm(ClientForm):
     """Client ID, Client Secret, Scope, Token URL; the rest is behind "Advanced"."""
 
-    advanced = ("client_authentication", "client_secret_expires_on")
+    advanced = ("client_authentication", "token_parameters", "client_secret_expires_on")
     field_order = (
         "client_id",
         "client_secret",
         "scope",
         "token_url",
         "client_authentication",
+        "token_parameters",
         "client_secret_expires_on",
     )
 
     token_url = EndpointField(label="Token URL", help_text=ENDPOINT_HELP.format(code=""))
+    token_parameters = ParametersField(
+        "Token URL", "audience=https://api.example.com/", RESERVED_TOKEN_PARAMETERS, label="Token parameters"
+    )

@@ -12,7 +12,7 @@ from credentials.outbound import origin
 from credentials.types.base import Fact, Material, Step, TokenLifeCycle, Values
 from credentials.types.bearer import CarriesToken
 from credentials.types.ending import Ends
-from credentials.types.oauth2.forms import BASIC, BODY, parse_parameters
+from credentials.types.oauth2.forms import BASIC, BODY, RESERVED_TOKEN_PARAMETERS, parse_parameters
 from credentials.types.oauth2.grants import GRANTS, Grant
 
 PAYLOAD_FIELDS = (
@@ -24,10 +24,19 @@ PAYLOAD_FIELDS = (
     "use_pkce",
     "client_authentication",
     "authorization_parameters",
+    "token_parameters",
 )
 SECRET_ENDS = "client_secret_expires_on"  # noqa: S105 - the name of a field
 # Whoever changes one of these has to authorize again: what was granted was granted to the values before.
-BINDING_FIELDS = ("grant_type", "client_id", "scope", "auth_url", "token_url", "authorization_parameters")
+BINDING_FIELDS = (
+    "grant_type",
+    "client_id",
+    "scope",
+    "auth_url",
+    "token_url",
+    "authorization_parameters",
+    "token_parameters",
+)
 
 
 def grant_of(payload: Values) -> Grant:
@@ -43,6 +52,7 @@ def client_of(material: Material) -> Client:
         token_url=payload["token_url"],
         authentication="body" if payload.get("client_authentication") == BODY else "basic",
         scope=payload.get("scope", ""),
+        parameters=tuple(parse_parameters(payload.get("token_parameters", ""), RESERVED_TOKEN_PARAMETERS)),
     )
 
 
@@ -139,8 +149,12 @@ class OAuth2(CarriesToken):
             facts.append(Fact("PKCE", "off"))
         if payload.get("client_authentication", BASIC) != BASIC:
             facts.append(Fact("Client authentication", "in the request body"))
-        if payload.get("authorization_parameters"):
-            facts.append(Fact("Authorization parameters", payload["authorization_parameters"]))
+        for name, label in (
+            ("authorization_parameters", "Authorization parameters"),
+            ("token_parameters", "Token parameters"),
+        ):
+            if payload.get(name):
+                facts.append(Fact(label, payload[name]))
         return facts
 
     def endings(self, payload: Values) -> list[Ends]:
