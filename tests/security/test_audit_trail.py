@@ -1,23 +1,24 @@
 """Promise 41: each change of a credential is an entry in the log, with who did it, in the change's own transaction."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from credentials import runtime
-from credentials.models import Credential, OAuthToken
+from credentials.models import Authorization, Credential, OAuthToken, TokenAttempt
 from credentials.services import refresh, use, webhooks
-from organizations import audit, chain
+from organizations import audit, chain, invitations, issuing, services
 from organizations.access import enter
 from organizations.audit import Actor
-from organizations.models import AuditChain, AuditEntry
+from organizations.models import AuditChain, AuditEntry, Bot, Membership, Organization, Role, ServiceToken
 from organizations.policies import Action
-from tests.support.journeys import authorized_credential
+from tests.support.journeys import authorized_credential, new_credential, received_authorization
 from tests.support.lying_server import LyingServer, error_answer, token_answer
 from tests.support.people import Cast
 from tests.support.second_factor import sign_in_staff
@@ -125,23 +126,107 @@ def serve_it(client: Client, credential: Credential) -> None:
     use.hand_out_token(credential, actor=Actor.worker())
 
 
-@pytest.mark.parametrize("change", [edit_it, delete_it, start_it, serve_it])
-def test_promise_41_what_cannot_be_told_is_not_done(
-    cast: Cast,
-    token_endpoint: LyingServer,
-    monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[Client, Credential], None],
-) -> None:
-    credential = authorized_credential(cast, token_endpoint)
-    before = repr([list(model.objects.values()) for model in (Credential, OAuthToken)])
+@pytest.fixture
+def full_log(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From the call on, no entry can be written."""
 
     def refuse(*args: object, **details: object) -> None:
         raise RuntimeError("the log is full")
 
-    monkeypatch.setattr(chain, "append_all", refuse)
+    return lambda: monkeypatch.setattr(chain, "append_all", refuse)
+
+
+def rows(*models: type[Model], without: str = "") -> str:
+    return repr([[{**row, without: None} for row in model._default_manager.values()] for model in models])
+
+
+@pytest.mark.parametrize("change", [edit_it, delete_it, start_it, serve_it])
+def test_promise_41_what_cannot_be_told_is_not_done(
+    cast: Cast,
+    token_endpoint: LyingServer,
+    full_log: Callable[[], None],
+    change: Callable[[Client, Credential], None],
+) -> None:
+    credential = authorized_credential(cast, token_endpoint)
+    before = rows(Credential, OAuthToken)
+    full_log()
     with pytest.raises(RuntimeError):
         change(window(cast.bob), credential)
-    assert repr([list(model.objects.values()) for model in (Credential, OAuthToken)]) == before
+    assert rows(Credential, OAuthToken) == before
+
+
+def test_promise_41_nothing_is_added_that_cannot_be_told(
+    cast: Cast, token_endpoint: LyingServer, full_log: Callable[[], None]
+) -> None:
+    full_log()
+    with pytest.raises(RuntimeError):
+        new_credential(cast, token_endpoint.url("/token"))
+    assert not Credential.objects.exists()
+
+
+def test_promise_41_no_code_is_taken_that_cannot_be_told(
+    cast: Cast, credential: Credential, full_log: Callable[[], None]
+) -> None:
+    bob = window(cast.bob)
+    state = authorize(bob, credential).state
+    before = rows(Credential, Authorization)
+    full_log()
+    with pytest.raises(RuntimeError):
+        come_back(bob, credential, state=state, code="canary-code")
+    assert rows(Credential, Authorization) == before
+
+
+def test_promise_41_no_token_is_swapped_that_cannot_be_told(
+    cast: Cast, token_endpoint: LyingServer, full_log: Callable[[], None]
+) -> None:
+    """Neither a first one nor a renewed one; the answer stays stored, so that it is swapped once that can be told."""
+    renewed = authorized_credential(cast, token_endpoint)
+    token_endpoint.on("/token", token_answer("canary-at-2"))
+    OAuthToken.objects.update(refresh_at=timezone.now())
+    received_authorization(cast, new_credential(cast, token_endpoint.url("/token")))
+    before = rows(Credential), rows(OAuthToken, without="endpoint_id")
+    full_log()
+    for swap in (work, lambda: refresh.refresh(renewed.pk, actor=Actor.worker())):
+        with pytest.raises(RuntimeError):
+            swap()
+    assert (rows(Credential), rows(OAuthToken, without="endpoint_id")) == before
+    assert [attempt.state for attempt in TokenAttempt.objects.filter(token_id=renewed.pk)][-1] == "answered"
+
+
+OF_AN_ORGANIZATION: dict[str, Callable[[Cast, Actor], object]] = {
+    "renaming it": lambda cast, by: services.rename_organization(by, cast.organization, "Other"),
+    "a member": lambda cast, by: services.add_member(by, cast.organization, "charlie", Role.VIEWER),
+    "another role": lambda cast, by: services.change_role(by, membership_of(cast.vic), Role.API_DEVELOPER),
+    "a member's end": lambda cast, by: services.remove_member(by, membership_of(cast.vic)),
+    "an invitation": lambda cast, by: invitations.invite(by, cast.organization, "eve@example.com", Role.VIEWER),
+    "a bot": lambda cast, by: services.create_bot(by, cast.organization, "Second"),
+    "a bot's end": lambda cast, by: services.remove_bot(by, cast.organization.bots.get()),
+    "a service token": lambda cast, by: issuing.create_service_token(by, cast.organization, "t", in_a_day()),
+    "a service token's end": lambda cast, by: issuing.revoke_service_token(by, ServiceToken.objects.get()),
+}
+
+
+def membership_of(user: User) -> Membership:
+    return Membership.objects.get(user=user)
+
+
+def in_a_day() -> datetime:
+    return timezone.now() + timedelta(days=1)
+
+
+@pytest.mark.parametrize("change", OF_AN_ORGANIZATION.values(), ids=OF_AN_ORGANIZATION)
+def test_promise_41_no_organization_changes_where_that_cannot_be_told(
+    cast: Cast, full_log: Callable[[], None], change: Callable[[Cast, Actor], object]
+) -> None:
+    by = Actor.command("test")
+    services.create_bot(by, cast.organization, "First")
+    issuing.create_service_token(by, cast.organization, "first", in_a_day())
+    changed = (Organization, Membership, Bot, ServiceToken, User)
+    before = rows(*changed)
+    full_log()
+    with pytest.raises(RuntimeError):
+        change(cast, by)
+    assert rows(*changed) == before
 
 
 def test_a_token_that_is_served_is_told_before_it_leaves(cast: Cast, token_endpoint: LyingServer) -> None:
@@ -213,11 +298,8 @@ def test_promise_41_staff_who_look_at_a_row_with_secrets_are_told_of(cast: Cast,
 
 
 def test_promise_41_a_page_that_cannot_be_told_of_is_not_shown(
-    cast: Cast, credential: Credential, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, credential: Credential, full_log: Callable[[], None]
 ) -> None:
-    def refuse(*args: object, **details: object) -> None:
-        raise RuntimeError("the log is full")
-
-    monkeypatch.setattr(chain, "append_all", refuse)
+    full_log()
     with pytest.raises(RuntimeError):
         window(cast.bob).get(url("detail", credential))
