@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from botaccounts.embedded.dotenv import add_missing_secrets
-from botaccounts.embedded.place import choose_place, defaults
+from botaccounts.embedded.place import Place, choose_place, defaults
 from botaccounts.embedded.ready import boxed
 from credentials.crypto import keyring
 from tests.support.canary import MARK
 from tests.support.checkout import Checkout
-from tests.support.journeys import Stage, Visitor
-from tests.support.processes import ROOT, answers, free_port
+from tests.support.inside import Inside
+from tests.support.journeys import Stage, Visitor, bot_token
+from tests.support.processes import ROOT, answers, free_port, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 @pytest.fixture(scope="module")
 def first_run(checkout: Checkout) -> str:
     """What the first start printed; it was ended by Ctrl-C afterwards, and left no process."""
-    server = checkout.server().start()
+    server = checkout.by_make().start()
     assert answers(f"{checkout.url}/health/ready")
     checkout.first_demo = checkout.demo()
     checkout.end(server, signal.SIGINT)
@@ -78,9 +80,11 @@ def test_manage_py_in_another_terminal_means_the_running_one(checkout: Checkout,
 
 def test_a_second_start_keeps_keys_people_and_data_and_is_the_only_one(checkout: Checkout, first_run: str) -> None:
     env_before = (checkout.folder / ".env").read_text()
-    server = checkout.by_make(HOST="localhost").start()
+    server = checkout.by_make(HOST="127.0.0.2").start()
+    assert not answers(f"{checkout.url}/health/live"), "it listens at more than HOST"
 
     demo = checkout.demo()
+    assert demo["url"] == f"http://127.0.0.2:{checkout.port}"
     assert demo["organization_id"] == checkout.first_demo["organization_id"]
     alice = signed_in(demo, checkout.first_demo["users"][0])
     # A secret to keep: what is left of all runs is searched for it in the end.
@@ -100,16 +104,27 @@ def signed_in(demo: dict[str, Any], person: dict[str, str]) -> Visitor:
     return Visitor(demo["url"], stage, person["username"]).sign_in()
 
 
-def test_no_process_is_left_when_it_is_killed(checkout: Checkout, first_run: str) -> None:
-    """The starts above ended by SIGINT and by SIGTERM, and left none either."""
+def test_the_whole_path_can_be_tried_and_no_process_is_left_when_it_is_killed(
+    checkout: Checkout, first_run: str
+) -> None:
     server = checkout.server().start()
-    assert len(checkout.processes()) > 4
+    alice = signed_in(checkout.first_demo, checkout.first_demo["users"][0])
+    sandbox = checkout.sandbox(server)
+    # A worker exchanges the code, and renews what the sweep finds that beat asks for.
+    credential = alice.add_authorized(sandbox).credential_id
+    inside = Inside(checkout)
+    inside.end_token(credential)
+    wait_until(lambda: inside.generation(credential) == 2, seconds=90, what="a renewal that nobody asked for")
+    token = bot_token(checkout.url, alice.stage, credential).json()["access_token"]
+    order = requests.get(f"{sandbox.url}/api/orders/A-1001", headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    assert order.status_code == 200
+    sandbox.close()
     checkout.end(server, signal.SIGKILL)
     assert not answers(f"{checkout.url}/health/live")
 
 
 def test_no_process_is_left_when_make_is_killed(checkout: Checkout, first_run: str) -> None:
-    """It was ended by SIGTERM above, and left none either."""
+    """It was ended by Ctrl-C and by SIGTERM above, and left none either."""
     checkout.end(checkout.by_make().start(), signal.SIGKILL)
 
 
@@ -183,14 +198,9 @@ def test_a_name_to_listen_at_becomes_an_address_and_stays_the_public_name() -> N
 
 
 def test_an_ipv6_address_stands_in_brackets_among_the_names_that_it_answers_to() -> None:
-    with socket.socket(socket.AF_INET6) as probe:
-        try:
-            probe.bind(("::1", 0))
-        except OSError:
-            pytest.skip("This machine has no IPv6.")
-    place = choose_place({"HOST": "::1", "PORT": str(free_port())})
-    chosen = defaults(place, {})
-    assert (place.address, chosen["PUBLIC_URL"]) == ("::1", f"http://[::1]:{place.port}")
+    # Nobody listens there: the machine may have no IPv6.
+    chosen = defaults(Place("::1", "::1", 8000, 8001), {})
+    assert chosen["PUBLIC_URL"] == "http://[::1]:8000"
     assert "[::1]" in chosen["ALLOWED_HOSTS"].split(",")
 
 

@@ -29,11 +29,15 @@ def sign_in(page: Page, scene: Scene, who: str = "bob") -> None:
 
 def sign_in_by_form(page: Page, scene: Scene, who: str = "bob") -> None:
     """From the front page to the organization; whoever has one organization lands in it."""
+    enter_name_and_password(page, scene, who)
+    page.wait_for_url(scene.url("credentials/"))
+
+
+def enter_name_and_password(page: Page, scene: Scene, who: str) -> None:
     page.goto(f"{scene.product.url}/")
     page.get_by_label("Username").fill(who)
     page.get_by_label("Password").fill(scene.stage.password)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(scene.url("credentials/"))
 
 
 def select_the_organization(page: Page, scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 from tests.support.environment import scratch_environment
 from tests.support.processes import ROOT, Server, find_program, free_port, wait_until
 from tests.support.remains import files, keys_in, sightings
+from tests.support.sandbox_server import Sandbox
 
 COMMAND = [sys.executable, "-m", "botaccounts.embedded"]
 SANDBOX = "sandbox"  # its files: it is the provider, and knows what it issued
@@ -26,6 +28,11 @@ class Checkout:
         self.runs = 0
         self.first_demo: dict[str, Any] = {}
         self.refusals: list[str] = []
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Where its data is, for who looks inside."""
+        return {"DATABASE_URL": f"sqlite:///{self.folder / 'var' / 'botaccounts.sqlite3'}"}
 
     def environment(self, **values: str) -> dict[str, str]:
         return scratch_environment(**{"PORT": str(self.port), **values})
@@ -77,9 +84,14 @@ class Checkout:
         )
         return dict(json.loads(done.stdout))
 
+    def sandbox(self, server: Server) -> Sandbox:
+        """The one that runs beside the product, where the box says."""
+        (port,) = re.findall(r"Sandbox resource: http://127\.0\.0\.1:(\d+)", server.text())
+        return Sandbox(self.folder / "var", 300, port=int(port))
+
     def end(self, server: Server, number: signal.Signals) -> None:
-        """Send a signal to this process alone, and wait until all the others have ended with it."""
-        os.kill(server.pid, number)
+        """Send a signal to this process alone, or Ctrl-C to its group, and wait until all the others have ended too."""
+        (os.killpg if number is signal.SIGINT else os.kill)(server.pid, number)
         wait_until(lambda: not self.processes(), seconds=30, what="every process ending")
 
     def processes(self) -> list[int]:

@@ -27,6 +27,8 @@ _SERVE = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127
 _SERVE += ["--blocking-threads", "8", "--no-ws", "--log-level", "error"]
 # What the first sandbox was prepared with: the content of its files.
 _PREPARED: dict[str, bytes] = {}
+# At the end of every client secret: what is lost unless Basic is form-encoded first (RFC 6749 §2.3.1).
+AWKWARD = " p%a+s:s word/&=?%2B"
 Grant = Literal["authorization-code", "client-credentials"]
 
 
@@ -39,14 +41,17 @@ class Application:
 
 
 class Sandbox:
-    """A running sandbox resource. Its person signs in with `username` and `password`."""
+    """A running sandbox resource. Its person signs in with `username` and `password`.
+
+    `port`: of one that somebody else started, with its files in `folder`.
+    """
 
     username = SAMPLE_USERNAME
     other_username = OTHER_USERNAME
     password = SAMPLE_PASSWORD
 
-    def __init__(self, folder: Path, access_token_seconds: int) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, access_token_seconds: int, *, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.host_and_port = f"127.0.0.1:{self.port}"
         self.authorization_url = f"{self.url}/o/authorize/"
@@ -111,7 +116,7 @@ class Sandbox:
         id_tokens: bool = False,
     ) -> Application:
         arguments = ["register", "--name", name, "--grant", grant, "--json"]
-        arguments += ["--client-secret", MARK + secrets.token_urlsafe(75)]
+        arguments += ["--client-secret", MARK + secrets.token_urlsafe(75) + AWKWARD]
         if redirect_uri:
             arguments += ["--redirect-uri", redirect_uri]
         if id_tokens:
