@@ -27,7 +27,7 @@ class StraightToTheApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if "HTTP_AUTHORIZATION" not in request.META or not request.path_info.startswith(API):
             return self.get_response(request)
-        request.get_host()  # raises `DisallowedHost`, which is answered with 400
+        request.get_host()  # raises `DisallowedHost`, which `botaccounts.refused` answers
         found = request.resolver_match = resolve(request.path_info)
         response: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
         for name, value in HEADERS.items():

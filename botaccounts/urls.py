@@ -26,4 +26,5 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
 ]
 
+handler400 = "botaccounts.refused.bad_request"
 handler500 = "botaccounts.unavailable.server_error"

@@ -17,10 +17,11 @@ class Code:
     example: str
 
 
-TOKEN_IN_ADDRESS = Code(
+NOT_TAKEN = Code(
     400,
     "invalid_request",
-    "A token stands in the address, where it ends up in logs.",
+    "A token stands in the address, where it ends up in logs; or the request names a host that is not served here, or "
+    "cannot be read at all.",
     "A token in the address ends up in logs: revoke it, and send tokens in the Authorization header.",
 )
 UNAUTHORIZED = Code(
@@ -38,7 +39,7 @@ INSUFFICIENT_SCOPE = Code(
 NOT_FOUND = Code(
     404,
     "not_found",
-    "Nothing of your organization has this id.",
+    "Nothing of your organization has this id, or the service token is restricted to other credentials.",
     "There is nothing here, or it belongs to another organization.",
 )
 METHOD_NOT_ALLOWED = Code(
@@ -144,7 +145,7 @@ TEMPORARILY_UNAVAILABLE = Code(
 )
 
 ALWAYS = (
-    TOKEN_IN_ADDRESS,
+    NOT_TAKEN,
     UNAUTHORIZED,
     INSUFFICIENT_SCOPE,
     TOO_MANY_REQUESTS,

@@ -5,6 +5,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.test import Client
 
 from tests.api.conftest import Caller
+from tests.api.test_door import assert_refused
 from tests.support.people import Cast
 
 pytestmark = pytest.mark.django_db
@@ -21,9 +22,36 @@ def test_an_answer_is_protected_like_a_page(bot: Caller) -> None:
         assert answer["Content-Length"] == str(len(answer.content))
 
 
-def test_a_forged_host_is_refused(bot: Caller) -> None:
-    headers = {"Authorization": f"Bearer {bot.token}"}
-    assert bot.client.get("/api/v1/credentials", headers=headers, HTTP_HOST="evil.example").status_code == 400
+# A parameter more than Django reads.
+TOO_MANY = "a=1&" * 1000 + "a=1"
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+@pytest.mark.parametrize("https_only", [True, False])
+@pytest.mark.parametrize("address", ["/api/v1/credentials", "/api/v1/nothing"])
+def test_a_forged_host_is_refused_in_the_words_of_the_api(
+    bot: Caller, settings: object, address: str, with_token: bool, https_only: bool
+) -> None:
+    settings.SECURE_SSL_REDIRECT = https_only  # type: ignore[attr-defined]
+    headers = {"Authorization": f"Bearer {bot.token}"} if with_token else {}
+    answer = Client().get(address, headers=headers, HTTP_HOST="evil.example")
+    assert "evil" not in assert_refused(answer, 400, "invalid_request")
+    assert answer["X-Frame-Options"] == "DENY"
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+def test_so_is_an_address_that_cannot_be_read(bot: Caller, with_token: bool) -> None:
+    headers = {"Authorization": f"Bearer {bot.token}"} if with_token else {}
+    assert_refused(Client().get(f"/api/v1/credentials?{TOO_MANY}", headers=headers), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("address", ["/accounts/login/", "/api/v1", "/api/v2/credentials"])
+def test_a_person_sees_a_page_instead(client: Client, address: str) -> None:
+    answer = client.get(address, HTTP_HOST="evil.example")
+    assert (answer.status_code, answer["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert "The request was not understood" in answer.content.decode()
+    assert "evil" not in answer.content.decode()
 
 
 def test_http_is_sent_to_https_where_the_product_is_served_so(bot: Caller, settings: object) -> None:
