@@ -1,9 +1,12 @@
 """Right after an authorization: what was granted, whose account it is, and whether a refresh works."""
 
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from credentials.models import Authorization, Credential
 from credentials.models.authorization import AuthorizationStatus
@@ -44,14 +47,23 @@ def granted(cast: Cast, credential: Credential, server: LyingServer, **members: 
     return page_of(window(cast.bob), credential, authorize_as(cast, credential, server, answer))
 
 
+def moment_in(page: str) -> datetime:
+    """When access ends, as the page says it."""
+    told = re.search(r"Access token ends (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", page)
+    assert told, page
+    return datetime.fromisoformat(told[1]).replace(tzinfo=UTC)
+
+
 def test_everything_that_was_asked_for_was_granted(
     cast: Cast, credential: Credential, token_server: LyingServer
 ) -> None:
-    page = granted(cast, credential, token_server)
+    before = timezone.now().replace(microsecond=0)
+    page = granted(cast, credential, token_server, expires_in=5400)
     assert "Scope asked for read write" in page
     assert "Scope granted read write" in page
     assert "Refresh token issued" in page
-    assert "UTC" in page
+    assert before <= moment_in(page) - timedelta(seconds=5400) <= timezone.now()
+    assert "Test a refresh now" in page
     assert "Not granted" not in page
     assert "Granted beyond that" not in page
     assert "Less was granted" not in page
