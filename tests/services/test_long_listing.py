@@ -1,6 +1,7 @@
 """The list of an organization with more credentials than are counted: the same as in a short one, at the same cost."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from django.db import connection
@@ -171,10 +172,32 @@ def test_the_number_of_queries_has_a_bound(cast: Cast, long_list: list[str]) -> 
     assert max(costs(cast, QUERIES)) <= 7
 
 
+def deep(cast: Cast, query: Query) -> list[Query]:
+    """The same for the second and the third page, and back from there; as far as there are any."""
+    pages: list[Query] = []
+    found = page(cast.organization, query)
+    for _ in range(2):
+        if found.after:
+            pages.append(replace(query, after=found.after))
+            found = page(cast.organization, pages[-1])
+            pages.append(replace(query, before=found.before))
+    return pages
+
+
+def test_nor_do_deep_pages_take_more(cast: Cast, long_list: list[str]) -> None:
+    Credential.objects.filter(name__in=long_list[:40]).update(status=Status.FAILED)
+    pages = [each for query in QUERIES for each in deep(cast, query)]
+    assert len(pages) > len(QUERIES)
+    assert max(costs(cast, pages)) <= 7
+
+
 def test_the_number_of_queries_does_not_grow_with_the_organization(cast: Cast, long_list: list[str]) -> None:
-    many = costs(cast, [Query(), Query(sort="newest", kind="oauth2"), Query(status="active")])
+    asked = [Query(), Query(sort="newest", kind="oauth2"), Query(status="active")]
+    second = page(cast.organization, Query()).after
+    asked += [Query(after=second), Query(before=page(cast.organization, Query(after=second)).before)]
+    many = costs(cast, asked)
     Credential.objects.filter(name__gt=long_list[60]).delete()
-    assert costs(cast, [Query(), Query(sort="newest", kind="oauth2"), Query(status="active")]) == many
+    assert costs(cast, asked) == many
 
 
 def test_nothing_sealed_leaves_the_database_for_a_list(cast: Cast) -> None:

@@ -183,6 +183,27 @@ def test_no_search_or_filter_takes_more_than_ten_queries(
     assert len(many) <= len(few) <= 10
 
 
+@pytest.mark.parametrize("way", [["Next"], ["Next", "Next"], ["Next", "Next", "Previous"]], ids="-".join)
+@pytest.mark.parametrize("address", [each for each in ADDRESSES if "expiring" not in each and "failed" not in each])
+def test_a_deep_page_takes_no_more_queries_than_that_either(
+    bob: Client, cast: Cast, address: str, way: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MOST", 20)
+    for number in range(100):
+        make_credential(cast.organization, f"Order {number + 100}")
+    start = list_url(cast.organization)
+    for label in way:
+        address = link(bob.get(start + address), label)
+    assert ("before=" if way[-1] == "Previous" else "after=") in address
+    with CaptureQueriesContext(connection) as few:
+        assert bob.get(start + address).status_code == 200
+    for number in range(60):
+        make_credential(cast.organization, f"Order {number + 200}")
+    with CaptureQueriesContext(connection) as many:
+        assert bob.get(start + address).status_code == 200
+    assert len(many) <= len(few) <= 10
+
+
 def test_more_than_is_counted_is_called_more(bob: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MOST", 3)
     for number in range(4):
