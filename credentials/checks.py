@@ -1,8 +1,9 @@
 """What must be right before anything starts. Each problem has an id and a hint; none repeats a secret.
 
 E001 the keys, E002 the secret key, E003 debugging in public, E004 the public address, E005 the outbound exceptions,
-E006 a key that is not the one this database was used with; W001 secrets whose key is gone. `manage.py` runs these as
-Django system checks; the web server, the worker and beat call `refuse_to_start_when_misconfigured`.
+E006 a key that is not the one this database was used with; W001 secrets whose key is gone, W002 a database that says
+"committed" before it has written. `manage.py` runs these as Django system checks; the web server, the worker and beat
+call `refuse_to_start_when_misconfigured`.
 """
 
 import ipaddress
@@ -36,18 +37,18 @@ Answer = TypeVar("Answer")
 def refuse_to_start_when_misconfigured() -> None:
     """Raise `ImproperlyConfigured` with every error found; log the warnings. Nothing is written when it raises.
 
-    A database that does not answer is no reason to stay down: then the keys are verified with the first connection
-    that is made, and until they are right no connection is handed out.
+    A database that does not answer is no reason to stay down: then it is verified with the first connection that is
+    made, and until the keys are right no connection is handed out.
     """
     _raise_serious(run_checks(tags=[SETTINGS_TAG]))
     try:
         connection.ensure_connection()
     except OperationalError:
         logger.warning("The database does not answer; the keys are verified when it does.")
-        connection_created.connect(_verify_keys_at_last, dispatch_uid=DEFERRED)
+        connection_created.connect(_verify_database_at_last, dispatch_uid=DEFERRED)
         return
     try:
-        _verify_keys()
+        _verify_database()
     finally:
         _hang_up()
 
@@ -156,6 +157,28 @@ def _lost_key(name: str, count: int) -> CheckMessage:
     )
 
 
+@register(TAG)
+def check_durability(**_: Any) -> list[CheckMessage]:
+    """W002: PostgreSQL says "committed" before it is. Only a warning: it can be set so while we serve, untold."""
+    if connection.vendor != "postgresql" or _when_migrated(_synchronous_commit) != "off":
+        return []
+    return [
+        Warning(
+            'PostgreSQL says "committed" before it has written (synchronous_commit is off): the newest entries of the '
+            "audit log, and a refresh token that was just replaced, are lost if it breaks down.",
+            hint="ALTER ROLE or ALTER DATABASE … SET synchronous_commit = on, and restart every process.",
+            id="credentials.W002",
+        )
+    ]
+
+
+def _synchronous_commit() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        (value,) = cursor.fetchone()
+    return str(value)
+
+
 def _raise_serious(found: Sequence[CheckMessage]) -> None:
     """Raise `ImproperlyConfigured` with every error, and log every warning."""
     for problem in found:
@@ -167,18 +190,18 @@ def _raise_serious(found: Sequence[CheckMessage]) -> None:
         raise ImproperlyConfigured("The configuration has errors.\n" + "\n".join(serious))
 
 
-def _verify_keys() -> None:
-    _raise_serious(check_key_records())
+def _verify_database() -> None:
+    _raise_serious([*check_key_records(), *check_durability()])
     remember_keys()
     # Another process may have remembered another key of a new id a moment earlier.
     wrong = _when_migrated(lambda: KeyCheck.contradicted(keyring())) or []
     _raise_serious([_wrong_key(name) for name in wrong])
 
 
-def _verify_keys_at_last(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
+def _verify_database_at_last(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
     """The check that could not be made at the start, before the connection is used for anything else."""
     try:
-        _verify_keys()
+        _verify_database()
     except ImproperlyConfigured:
         connection.close()
         raise
