@@ -41,7 +41,6 @@ def cores_of(pid: int) -> set[frozenset[int]]:
     return {frozenset(os.sched_getaffinity(int(each.name))) for each in Path(f"/proc/{pid}/task").iterdir()}
 
 
-@pytest.mark.skipif(os.cpu_count() == 1, reason="There is one core only.")
 def test_a_worker_stays_on_one_core_unless_it_is_told_not_to(product: Callable[..., Product]) -> None:
     running = product(web=0, workers=1)
     running.add_worker(2, WORKER_ON_ONE_CORE="off")

@@ -57,7 +57,7 @@ def within(module: str, prefixes: Iterable[str]) -> bool:
 
 
 def decisions_by_kind(source: str) -> list[int]:
-    """Lines that decide by `kind`: a comparison, a match, or a filter that is more than `kind=…`.
+    """Lines that decide by `kind`: a comparison, a match, a kind spelled out, or a filter that is more than `kind=…`.
 
     A kind that was taken out of a form or a payload counts where it is compared with something spelled out.
     """
@@ -74,8 +74,9 @@ def decides(node: ast.AST) -> bool:
         return is_kind(node.subject) or is_taken_kind(node.subject)
     if isinstance(node, ast.Call):
         names = {word.arg for word in node.keywords if word.arg}
-        return any(name.startswith("kind__") for name in names) or (
-            "kind" in names and called(node) in {"exclude", "Q", "When"}
+        spelled_out = any(word.arg == "kind" and is_spelled_out(word.value) for word in node.keywords)
+        return spelled_out or any(
+            name.startswith("kind__") or (name == "kind" and called(node) in {"exclude", "Q", "When"}) for name in names
         )
     return False
 
