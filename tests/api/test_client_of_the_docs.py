@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from tests.support.credentials import give_token, make_credential, make_integrat
 from tests.support.journeys import token_of
 from tests.support.lying_server import Answer, LyingServer, Recorded, json_answer, redirect_answer
 from tests.support.people import Cast
+from tests.support.processes import find_program
 from tests.support.sandbox_server import Sandbox
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
@@ -102,7 +102,6 @@ def test_the_client_fetches_a_token_keeps_it_and_fetches_once_more_where_it_is_t
 
 
 @SERVED
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_lines_for_curl_work(
     at_sandbox: Credential,
     cast: Cast,
@@ -110,6 +109,7 @@ def test_the_lines_for_curl_work(
     live_server: LiveServer,
     caller_of: Callable[[Organization], Caller],
 ) -> None:
+    find_program("curl")
     integration = make_integration(
         cast.organization, f"{sandbox.url}/api/orders/{{$botContext.orderId}}", credential=at_sandbox
     )
