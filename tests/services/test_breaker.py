@@ -13,7 +13,7 @@ from credentials.services import breaker, schedule, sweep
 from credentials.services.refresh import Held, Outcome, refresh, refresh_as_read, retry_now
 from organizations.audit import Actor
 from organizations.models import AuditEntry, Organization
-from tests.support.journeys import access_token_of, authorized_credential, token_of
+from tests.support.journeys import access_token_of, authorized_credential, move_to_charlie, token_of
 from tests.support.lying_server import Answer, LyingServer, error_answer, token_answer
 from tests.support.people import Cast
 from tests.support.tokens import at_once, change_token, leave_attempt, make_due, make_ended
@@ -86,20 +86,6 @@ def test_one_organization_cannot_close_a_provider_for_another(
     assert endpoint().down_since is None
     fail_all(three[2:])
     assert endpoint().holds_back
-
-
-def move_to_charlie(cast: Cast, credential: Credential) -> None:
-    """It belongs to the other organization; sealed for it, as if it had been added there."""
-    token = token_of(credential)
-    opened = {name: token.unseal(name) for name in ("access_token", "refresh_token")}
-    secrets = credential.open_secrets()
-    credential.organization, credential.account = cast.other_organization, cast.other_account
-    credential.seal("secrets", secrets)
-    credential.save()
-    token.organization = cast.other_organization
-    for name, value in opened.items():
-        token.seal(name, value)
-    token.save()
 
 
 @pytest.mark.django_db

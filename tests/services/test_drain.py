@@ -23,7 +23,7 @@ from credentials.services.swapping import Swap
 from organizations import audit
 from organizations.audit import Actor
 from organizations.models import AuditEntry
-from tests.support.journeys import access_token_of, authorized_credential, new_credential, token_of
+from tests.support.journeys import access_token_of, authorized_credential, move_to_charlie, new_credential, token_of
 from tests.support.lying_server import Answer, LyingServer, Recorded, error_answer, token_answer
 from tests.support.people import Cast
 from tests.support.processes import wait_until
@@ -358,16 +358,19 @@ DRIPS = Answer(body=b"{" + b" " * 1000, drip=1.0)
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_known", [True, False], ids=["at a known host", "at a host that is not trusted yet"])
 def test_promise_21_a_hung_provider_never_delays_another_organizations_token(
-    cast: Cast, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch, is_known: bool
 ) -> None:
     """Eight threads, thirty due tokens at a server that drips one byte a second, and one of somebody else's."""
     hung = authorized(cast, token_server, 30, path="/hung")
     healthy = authorized_credential(cast, token_server, path="/healthy")
+    move_to_charlie(cast, healthy)
     token_server.on("/hung", DRIPS)
     token_server.on("/healthy", token_answer("canary-at-2"))
     # The same machine has two ports for two providers; here one server plays both.
-    TokenEndpoint.objects.filter(pk=token_of(healthy).endpoint_id).update(host="healthy.example:443")
+    another = TokenEndpoint.objects.filter(pk=token_of(healthy).endpoint_id)
+    another.update(host="healthy.example:443", **({} if is_known else {"answered_at": None}))
     monkeypatch.setattr("credentials.services.renewal.CALL_SECONDS", 4.0)
     for credential in hung:
         make_due(credential)

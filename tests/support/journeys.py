@@ -286,6 +286,20 @@ def authorized_credential(
     return credential
 
 
+def move_to_charlie(cast: Cast, credential: Credential) -> None:
+    """It belongs to the other organization; sealed for it, as if it had been added there."""
+    token = token_of(credential)
+    opened = {name: token.unseal(name) for name in ("access_token", "refresh_token")}
+    kept = credential.open_secrets()
+    credential.organization, credential.account = cast.other_organization, cast.other_account
+    credential.seal("secrets", kept)
+    credential.save()
+    token.organization = cast.other_organization
+    for name, value in opened.items():
+        token.seal(name, value)
+    token.save()
+
+
 def token_of(credential: Credential) -> OAuthToken:
     """The stored token as it is now."""
     return OAuthToken.objects.get(pk=credential.pk)
