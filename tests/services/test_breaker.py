@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pytest_django.fixtures import Settings
 
-from credentials.models import Credential, TokenEndpoint
+from credentials.models import Credential, Notice, TokenEndpoint
 from credentials.models.clock import database_now
 from credentials.models.credential import Status
 from credentials.runtime import Unavailable, make_ready
@@ -35,8 +35,12 @@ def endpoint() -> TokenEndpoint:
     return TokenEndpoint.objects.get()
 
 
-def told(action: str, organization: Organization) -> int:
-    return AuditEntry.objects.filter(action=action, chain_id=organization.pk).count()
+def told(action: str, organization: Organization) -> tuple[int, int]:
+    """How often in the audit log, and how often to people: the notices have the same names."""
+    return (
+        AuditEntry.objects.filter(action=action, chain_id=organization.pk).count(),
+        Notice.objects.filter(event=action, organization=organization).count(),
+    )
 
 
 def fail_all(credentials: list[Credential]) -> None:
@@ -99,12 +103,13 @@ def test_opening_and_closing_are_told_once_to_every_organization_that_has_tokens
         make_due(three[0])
         assert refresh(three[0].pk, actor=WORKER) is Outcome.WAIT
     here = (cast.organization, cast.other_organization)
-    assert [told("provider.down", each) for each in here] == [1, 1]
+    assert [told("provider.down", each) for each in here] == [(1, 1), (1, 1)]
     token_server.on("/token", token_answer("canary-at-2"))
     time_for_a_probe()
     make_due(three[1])
     assert refresh(three[1].pk, actor=WORKER) is Outcome.RENEWED
-    assert [told("provider.back", each) for each in here] == [1, 1]
+    for action in ("provider.down", "provider.back"):
+        assert [told(action, each) for each in here] == [(1, 1), (1, 1)]
     entry = AuditEntry.objects.filter(action="provider.down").first()
     assert (entry.actor_kind, entry.object_type, entry.details["host"]) == (
         "worker",
