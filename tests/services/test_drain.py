@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 
 from credentials.models import Credential, OAuthToken, TokenAttempt, TokenEndpoint
 from credentials.models.clock import database_now
@@ -192,6 +193,23 @@ def test_a_host_that_is_not_trusted_has_few_requests_under_way_over_all_processe
     # A bot that needs its token now is not made to wait for the workers' places.
     make_ended(many[-1])
     assert refresh_as_read(token_of(many[-1]), actor=WORKER) is Outcome.RENEWED
+
+
+@pytest.mark.django_db
+def test_a_host_that_answers_quickly_has_so_many_requests_under_way_over_all_processes_and_no_more(
+    many: list[Credential], token_server: LyingServer, settings: Settings
+) -> None:
+    settings.REFRESHES_PER_HOST = bulkhead.CAREFUL + 3
+    for credential in many[:2]:  # of other processes
+        leave_lease(credential, seconds_left=44)
+    nobody_else = claims.Threads(of_host=99, careful=99, of_organization=99)
+    claimed, later = claims.claim(due(12), 12, nobody_else)
+    assert (len(claimed), len(later)) == (bulkhead.CAREFUL + 1, 12 - settings.REFRESHES_PER_HOST)
+    assert claims.claim(due(12), 12, nobody_else)[0] == []
+    assert refresh(later[0].token_id, actor=WORKER) is Outcome.HELD
+    assert token_server.requests == []
+    leave_lease(many[0], seconds_left=-1)
+    assert len(claims.claim(due(12), 12, nobody_else)[0]) == 1
 
 
 @pytest.mark.django_db
