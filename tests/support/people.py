@@ -64,7 +64,7 @@ STORED = (User, Account, Organization, Membership, AuditChain, AuditEntry)
 def cast(db: None) -> Cast:
     """Two organizations of two accounts, and their people."""
     if User.objects.exists() or Account.objects.exists():
-        return _introduced()  # beside others, who may have the same numbers
+        return introduced()  # beside others, who may have the same numbers
     cast, rows = copy.deepcopy(_once())
     for model, those in zip(STORED, rows, strict=True):
         model._default_manager.bulk_create(those)
@@ -75,13 +75,14 @@ def cast(db: None) -> Cast:
 def _once() -> tuple[Cast, list[list[Model]]]:
     """The cast as the product makes it, and its rows: nearly every test has it, and putting rows back takes less."""
     with transaction.atomic():
-        cast = _introduced()
+        cast = introduced()
         rows = [list(model._default_manager.all()) for model in STORED]
         transaction.set_rollback(True)
     return cast, rows
 
 
-def _introduced() -> Cast:
+def introduced() -> Cast:
+    """The cast in a database that is empty, or in which there are others."""
     stage = Actor.command("demo")
     alice, bob, dana, vic, charlie = (person(name) for name in ("alice", "bob", "dana", "vic", "charlie"))
     account = services.create_account(stage, "12345566", "Golden Gate Travel")
