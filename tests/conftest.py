@@ -59,6 +59,7 @@ _LONG_FIRST = (
     "tests/security/test_canary.py",
     "tests/security/test_canary_on_postgres.py",
     "tests/engine/test_killed_worker.py",
+    "tests/engine/test_killed_worker_on_postgres.py",
     "tests/e2e/test_accessibility_of_the_administration.py",
     "tests/engine/test_killed_worker_in_real_time.py",
     "tests/e2e/test_accessibility.py",

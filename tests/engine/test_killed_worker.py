@@ -18,8 +18,9 @@ from tests.support.product import Factory, Product
 from tests.support.sandbox_server import Sandbox
 
 ANSWERED = ["after the answer was stored", "before the swap", "in the transaction of the swap"]
-REFRESHES = ["before the refresh is sent", "before the answer is stored", *ANSWERED, "after the swap"]
-EXCHANGES = ["before the code is sent", "before the answer is stored", *ANSWERED]
+UNNOTED = "before the attempt is noted"
+REFRESHES = [UNNOTED, "before the refresh is sent", "before the answer is stored", *ANSWERED, "after the swap"]
+EXCHANGES = [UNNOTED, "before the code is sent", "before the answer is stored", *ANSWERED]
 NEEDS_A_PERSON = ("needs_authorization", "invalid_grant")
 
 
@@ -99,9 +100,15 @@ def death(scene: Scene, added: Added) -> Death:
 
 
 @pytest.fixture(scope="module")
-def aftermath(product_factory: Factory, sandbox: Sandbox) -> Iterator[Aftermath]:
+def database() -> str:
+    """`test_killed_worker_on_postgres.py` says another one, and runs the same tests."""
+    return "sqlite"
+
+
+@pytest.fixture(scope="module")
+def aftermath(product_factory: Factory, sandbox: Sandbox, database: str) -> Iterator[Aftermath]:
     """Every death of this module, then three sweeps, each after the leases that were left have ended."""
-    product = product_factory(web=1, workers=0, env={"OUTBOUND_ALLOW": sandbox.host_and_port})
+    product = product_factory(web=1, workers=0, database=database, env={"OUTBOUND_ALLOW": sandbox.host_and_port})
     with scene_in(product, sandbox) as scene:
         authorized = [scene.with_a_code() for _ in (*REFRESHES, "one after another")]
         scene.sweep()
@@ -132,6 +139,16 @@ def aftermath(product_factory: Factory, sandbox: Sandbox) -> Iterator[Aftermath]
             each.calls_at_last = scene.calls(each.added)
         yield Aftermath(scene, refreshes, exchanges, one_after_another)
     product_factory.retire(product)
+
+
+def test_promise_16_killed_with_the_lease_and_nothing_noted_the_refresh_is_sent_once_by_the_next(
+    aftermath: Aftermath,
+) -> None:
+    left = aftermath.refreshes[UNNOTED]
+    assert (left.leased, left.attempts) == (True, [("applied", "")])  # that of the exchange
+    assert left.calls == {"authorization_code": 1}
+    assert left.calls_at_last == {"authorization_code": 1, "refresh_token": 1}
+    assert aftermath.scene.works(left.added)
 
 
 def test_promise_16_killed_before_the_refresh_is_sent_it_is_sent_once_by_the_next(aftermath: Aftermath) -> None:
@@ -180,6 +197,13 @@ def test_promise_16_workers_that_die_one_after_another_do_not_call_in_a_loop(aft
     assert left.attempts[-2:] == [("failed", "interrupted"), ("started", "")]
     # It is tried again at the moment that was set for it, and not at every sweep.
     assert left.calls["refresh_token"] == left.calls_at_last["refresh_token"] == 2
+
+
+def test_killed_with_the_claim_and_nothing_noted_the_code_is_sent_once_by_the_next(aftermath: Aftermath) -> None:
+    left = aftermath.exchanges[UNNOTED]
+    assert (left.calls, left.attempts) == ({}, [])
+    assert left.calls_at_last == {"authorization_code": 1}
+    assert aftermath.scene.works(left.added)
 
 
 def test_killed_before_the_code_is_sent_it_is_sent_once_by_the_next(aftermath: Aftermath) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 
 # Point -> (module, function or Class.method, whether it runs before the end comes).
 POINTS = {
+    # The lease, or the exchange, is claimed, and nothing says that a request is about to be sent.
+    "before the attempt is noted": ("credentials.services.journal", "begin", False),
     "before the refresh is sent": ("credentials.services.refresh", "CredentialRenewal.request", False),
     "before the code is sent": ("credentials.services.exchange", "ask", False),
     # The provider has answered, so it has rotated; the product knows nothing of it.
