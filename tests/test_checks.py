@@ -29,7 +29,7 @@ from tests.support.processes import free_port
 
 LOCAL = "http://127.0.0.1:8000"
 WEB = ["-c", "import botaccounts.wsgi"]
-WORKER = ["-m", "celery", "-A", "botaccounts", "worker", "--pool", "threads", "--concurrency", "1"]
+WORKER = ["-m", "celery", "-A", "botaccounts", "worker", "--concurrency", "1"]
 BEAT = ["-m", "celery", "-A", "botaccounts", "beat", "--pidfile", ""]
 COMMAND = ["manage.py", "rotate_keys"]
 MIGRATE = ["manage.py", "migrate"]

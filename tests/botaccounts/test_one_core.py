@@ -44,6 +44,8 @@ def cores_of(pid: int) -> set[frozenset[int]]:
 def test_a_worker_stays_on_one_core_unless_it_is_told_not_to(product: Callable[..., Product]) -> None:
     running = product(web=0, workers=1)
     running.add_worker(2, WORKER_ON_ONE_CORE="off")
+    # A process of threads where nothing else is said: only such a one stays.
+    assert "concurrency: 8 (thread)" in running.logs("worker.1")
     kept, left = (running.processes[name].pid for name in ("worker.1", "worker.2"))
     wait_until(lambda: len(cores_of(kept)) == 1 and len(min(cores_of(kept))) == 1, seconds=20, what="settling")
     assert cores_of(left) == {frozenset(os.sched_getaffinity(0))}

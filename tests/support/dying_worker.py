@@ -29,8 +29,7 @@ POINTS = {
     "after the swap": ("credentials.services.journal", "apply", True),
 }
 PREPARE, RUN = "from tests.support import dying_worker; dying_worker.load()", "print(dying_worker.die(errand))"
-_OPTIONS = ["worker", "--pool", "threads", "--concurrency", "2"]
-_OPTIONS += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+_OPTIONS = ["worker", "--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 SECONDS = 60
 
 

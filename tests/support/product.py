@@ -101,7 +101,7 @@ class Product:
         return self._launch_worker(number, **env).wait_until_ready()
 
     def _launch_worker(self, number: int, **env: str) -> Server:
-        command = ["worker", "--pool", "threads", "--concurrency", "8", "--without-gossip", "--without-mingle"]
+        command = ["worker", "--concurrency", "8", "--without-gossip", "--without-mingle"]
         command += ["--without-heartbeat", "-n", f"worker{number}@scratch"]
         return self._launch_celery(f"worker.{number}", command, says="ready.", **env)
 
