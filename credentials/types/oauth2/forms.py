@@ -219,5 +219,5 @@ class ClientCredentialsForm(ClientForm):
 
     token_url = EndpointField(label="Token URL", help_text=ENDPOINT_HELP.format(code=""))
     token_parameters = ParametersField(
-        "Token URL", "audience=https://api.example.com/", RESERVED_TOKEN_PARAMETERS, label="Token parameters"
+        "Token URL", "audience=orders-api", RESERVED_TOKEN_PARAMETERS, label="Token parameters"
     )
