@@ -23,6 +23,7 @@ from django.db import OperationalError, connection
 from psycopg_pool import ConnectionPool
 from organizations.models import Organization
 from organizations.sql import prepared
+from organizations.sql.postgresql.base import DatabaseWrapper
 
 tried, check = [], ConnectionPool.check_connection
 def counted(given):
@@ -66,6 +67,10 @@ except OperationalError as error:
 with connection.cursor() as cursor:
     cursor.execute("SELECT last_value FROM asked")
     found["asked"] = cursor.fetchone()[0]
+asked = connection.connection.info.get_parameters()
+found["no word"] = {name: asked.get(name) for name in ("tcp_user_timeout", "keepalives_idle")}
+said = {**connection.settings_dict, "OPTIONS": {**connection.settings_dict["OPTIONS"], "tcp_user_timeout": "4000"}}
+found["no word, said"] = DatabaseWrapper(said).get_connection_params()["tcp_user_timeout"]
 print(json.dumps(found))
 """
 
@@ -88,6 +93,9 @@ def test_a_lost_connection_is_replaced_and_a_first_read_is_not_preceded_by_anoth
         # What was not lost is not asked twice.
         "refused": "QueryCanceled",
         "asked": 1,
+        # A machine that is gone is noticed in seconds.
+        "no word": {"tcp_user_timeout": "10000", "keepalives_idle": "10"},
+        "no word, said": "4000",
     }
 
 

@@ -1,10 +1,13 @@
-"""Two things that Django's backend does and that take their time where rows are read thousands of times.
+"""Two things that Django's backend does and that take their time where rows are read thousands of times; and one that
+it leaves to the system, which has more patience than a conversation.
 
 Connections wait in a pool between requests, and may be lost there: the server was restarted, say. Django lets the pool
 ask the server about every connection before it is given, which is a way to the server and back. Here whoever begins
 with a statement that can be asked again spares it.
 
 Moments are taken apart by a pattern, which `datetime.fromisoformat` does ten times as fast.
+
+A server that is gone without a word, its machine or the way to it, is noticed after `NO_WORD`, and not after hours.
 """
 
 import functools
@@ -19,6 +22,10 @@ from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
 from psycopg_pool import ConnectionPool
+
+# Of libpq: milliseconds until what was sent has to be confirmed; seconds of silence before it is asked whether anybody
+# is there, seconds between two such questions, and how many may stay without an answer. `DATABASE_URL` may say others.
+NO_WORD = {"tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
 
 
 @functools.lru_cache(maxsize=4)  # Django has one for each time zone of a connection
@@ -56,7 +63,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = super().get_connection_params()
-        return parameters | {"context": _with_quick_moments(parameters["context"])}
+        return NO_WORD | parameters | {"context": _with_quick_moments(parameters["context"])}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> "Connection[Any]":
         connection: Connection[Any] = super().get_new_connection(conn_params)
