@@ -77,19 +77,13 @@ def with_meaning(case: Case, known: Known, choose: Any) -> None:
 
 
 def drive(operation: APIOperation, mode: GenerationMode, count: int, bot: Caller, known: Known) -> Counter[str]:
-    """Send `count` requests and hold every answer against the document. How often each status was the answer."""
+    """Send `count` requests and hold every answer against the document. How often each status was the answer.
+
+    Where a drive finds nothing new to ask it ends early, and another one goes on that begins elsewhere.
+    """
     seen: Counter[str] = Counter()
     headers = {"Authorization": f"Bearer {bot.token}"}
 
-    @seed(SEED)
-    @settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=cases_of(operation, mode, known), data=st.data())
     def send(case: Case, data: st.DataObject) -> None:
         if mode is GenerationMode.POSITIVE:
             with_meaning(case, known, data.draw)
@@ -97,7 +91,17 @@ def drive(operation: APIOperation, mode: GenerationMode, count: int, bot: Caller
         case.validate_response(answer, checks=checks_of(case), headers=headers)
         seen[str(answer.status_code)] += 1
 
-    send()
+    while (sent := seen.total()) < count:
+        bounds = settings(
+            max_examples=count - sent,
+            database=None,
+            deadline=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        )
+        some = bounds(given(case=cases_of(operation, mode, known), data=st.data())(send))
+        seed(SEED + sent)(some)()
+        assert seen.total() > sent, f"There is nothing to send: {operation.label}"
     return seen
 
 
@@ -132,4 +136,4 @@ def test_whatever_is_sent_the_answer_is_one_that_the_document_describes(
                 with capsys.disabled():
                     print(f"{label}: {dict(sorted(seen[label].items()))}")  # noqa: T201 - what `make fuzz` shows
     assert all("200" in answers for label, answers in seen.items() if "positive" in label), seen
-    assert sum(answers.total() for answers in seen.values()) >= CASES * 0.8
+    assert sum(answers.total() for answers in seen.values()) >= CASES
