@@ -7,6 +7,7 @@ answers. The people sign in, add, authorize, mistype, cancel and replay over pla
 import base64
 import re
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -68,7 +69,8 @@ FAILURES: Mapping[str, Reply] = {
 class Haunted:
     """What was done and what can be searched. `errors` are the API's refusals, by what was asked.
 
-    `python` runs Python in the product and returns what it printed.
+    `python` runs Python in the product and returns what it printed. `met`: how often a token request of which grant
+    type got which of the `FAILURES`.
     """
 
     product: Product
@@ -80,6 +82,7 @@ class Haunted:
     errors: dict[str, str] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
     queued: dict[str, bytes] = field(default_factory=dict)
+    met: Counter[tuple[str, str]] = field(default_factory=Counter)
     _visitors: dict[str, Visitor] = field(default_factory=dict)
 
     def visitor(self, username: str = "alice") -> Visitor:
@@ -97,6 +100,15 @@ class Haunted:
             return reply(request, self.cage)
 
         self.resource.on("/token", answer)
+
+    def fail(self, name: str) -> None:
+        """Let the token endpoint fail in one of its ways."""
+
+        def reply(request: Recorded, cage: Cage) -> Answer:
+            self.met[name, request.form["grant_type"]] += 1
+            return FAILURES[name](request, cage)
+
+        self.reply(reply)
 
     def issue(self, expires_in: int = 3600) -> None:
         """Let the token endpoint issue fresh canaries."""
@@ -135,6 +147,12 @@ class Haunted:
         wait_until(lambda: "data-poll" not in visitor.get(address).text, seconds=30, what="the authorization's end")
         return visitor.get(address).text
 
+    def look_at(self, visitor: Visitor, added: Added, when: str) -> None:
+        """Keep a credential's page as it is now: the next failure takes the place of what it says."""
+        page = visitor.get(visitor.credentials_url(f"{added.credential_id}/"))
+        assert page.status_code == 200
+        self.pages[when] = page.text + str(page.headers)
+
     def authorize(self, visitor: Visitor, name: str, **fields: str) -> tuple[Added, str]:
         """Add, consent and wait; what was added, and the text of the last page."""
         added = self.add(visitor, name, **fields)
@@ -169,34 +187,48 @@ def haunt(haunted: Haunted) -> None:
 
 def succeed(haunted: Haunted, bob: Visitor) -> None:
     haunted.issue(expires_in=1)
-    added, page = haunted.authorize(bob, "By code")
+    by_code, page = haunted.authorize(bob, "By code")
     assert "authorization passed successfully" in page
-    # It has ended already, so that this renews it: one more pair of canaries.
-    assert bot_token(haunted.product.url, haunted.stage, added.credential_id).status_code == 200
-    haunted.issue()
-    _, page = haunted.authorize(bob, "By client", grant="client_credentials", client_authentication="body")
+    by_client, page = haunted.authorize(bob, "By client", grant="client_credentials", client_authentication="body")
     assert "authorization passed successfully" in page
+    # They have ended already, so that this renews them: more canaries of each.
+    for added in (by_code, by_client):
+        assert bot_token(haunted.product.url, haunted.stage, added.credential_id).status_code == 200
+    asked = [request.form["grant_type"] for request in haunted.resource.requests if request.path == "/token"]
+    assert asked == ["authorization_code", "client_credentials", "refresh_token", "client_credentials"]
 
 
 def fail_at_the_exchange(haunted: Haunted, bob: Visitor) -> None:
-    for name, reply in FAILURES.items():
-        haunted.reply(reply)
+    """By code with another credential each time, by client with one that is authorized again and again."""
+    client: Added | None = None
+    for name in FAILURES:
+        haunted.fail(name)
+        if client is None:
+            client = haunted.add(bob, "Client: failures", grant="client_credentials")
+            progress = client.go_to
+        else:
+            progress = bob.authorize(client.credential_id)
         _, page = haunted.authorize(bob, f"Code: {name}")
         assert "What you entered is kept" in page, name
-    haunted.reply(FAILURES["invalid_client"])
-    _, page = haunted.authorize(bob, "Client: invalid_client", grant="client_credentials")
-    assert "What you entered is kept" in page
+        assert "What you entered is kept" in haunted.settle(bob, progress), name
+        haunted.look_at(bob, client, f"exchange, {name}")
 
 
 def fail_at_the_renewal(haunted: Haunted, bob: Visitor) -> None:
-    for name, reply in FAILURES.items():
+    haunted.issue()
+    client, _ = haunted.authorize(bob, "Client: failed renewals", grant="client_credentials")
+    for name in FAILURES:
         Inside(haunted.product).end_outages()  # each is to be met, not spared by the one before
         haunted.issue(expires_in=1)
-        added, _ = haunted.authorize(bob, f"Renewal: {name}")
-        haunted.reply(reply)
-        refused = bot_token(haunted.product.url, haunted.stage, added.credential_id)
-        assert refused.status_code in {409, 503}, f"{name}: {refused.status_code} {refused.text}"
-        haunted.errors[f"token, {name}"] = refused.text + str(refused.headers)
+        progress = bob.authorize(client.credential_id)
+        by_code, _ = haunted.authorize(bob, f"Renewal: {name}")
+        haunted.settle(bob, progress)
+        haunted.fail(name)
+        for grant, added in (("code", by_code), ("client", client)):
+            refused = bot_token(haunted.product.url, haunted.stage, added.credential_id)
+            assert refused.status_code in {409, 503}, f"{name}, {grant}: {refused.status_code} {refused.text}"
+            haunted.errors[f"token by {grant}, {name}"] = refused.text + str(refused.headers)
+        haunted.look_at(bob, client, f"renewal, {name}")
 
 
 def fail_at_the_callback(haunted: Haunted, bob: Visitor) -> None:
