@@ -102,6 +102,16 @@ class Inside:
         statement = "SELECT status, status_code FROM credentials_credential WHERE id = ?"
         return self.rows(statement, uuid.UUID(credential_id))[0]  # type: ignore[return-value]
 
+    def last_attempt(self, credential_id: str) -> tuple[datetime, datetime]:
+        """When the last token request that is over began, and when it was over."""
+        statement = "SELECT started_at, finished_at FROM credentials_tokenattempt WHERE token_id = ?"
+        statement += " AND finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1"
+        ((began, ended),) = self.rows(statement, uuid.UUID(credential_id))
+        return self._moment(began), self._moment(ended)
+
+    def _moment(self, stored: Any) -> datetime:
+        return datetime.fromisoformat(stored).replace(tzinfo=UTC) if self.is_sqlite else stored
+
     def attempts(self, credential_id: str) -> list[tuple[str, str]]:
         """State and error of every token request, in order."""
         statement = "SELECT state, error FROM credentials_tokenattempt WHERE token_id = ? ORDER BY started_at"

@@ -1,8 +1,12 @@
 """The sandbox as it is, but tokens, codes and client secrets that it issues hold the mark by which they are found.
 
+A token request takes TOKEN_REQUEST_TAKES seconds longer, where the environment says so.
+
 `tests.support.marked_sandbox:application` instead of `botaccounts.sandbox.wsgi:application`.
 """
 
+import os
+import time
 from typing import Any
 
 from oauthlib.common import generate_token
@@ -12,7 +16,13 @@ from botaccounts.sandbox import wsgi
 from botaccounts.sandbox.settings import OAUTH2_PROVIDER
 from tests.support.canary import MARK
 
-application = wsgi.application
+TAKES = float(os.environ.get("TOKEN_REQUEST_TAKES", "0"))
+
+
+def application(environ: Any, start_response: Any) -> Any:
+    if environ["PATH_INFO"] == "/o/token/":
+        time.sleep(TAKES)
+    return wsgi.application(environ, start_response)
 
 
 def token(request: Any, refresh_token: bool = False) -> str:

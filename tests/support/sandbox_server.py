@@ -50,7 +50,7 @@ class Sandbox:
     other_username = OTHER_USERNAME
     password = SAMPLE_PASSWORD
 
-    def __init__(self, folder: Path, access_token_seconds: int, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, access_token_seconds: int, takes: float = 0.0, *, port: int | None = None) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.host_and_port = f"127.0.0.1:{self.port}"
@@ -65,6 +65,7 @@ class Sandbox:
             SANDBOX_SECRET_KEY="a secret key for the sandbox of one test run, of no use elsewhere",
             SANDBOX_DATABASE=str(self.database),
             SANDBOX_ACCESS_TOKEN_SECONDS=str(access_token_seconds),
+            TOKEN_REQUEST_TAKES=str(takes),
         )
         self.server = Server(
             "sandbox",
@@ -183,11 +184,14 @@ def hidden_fields(page: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def start_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sandbox]]:
-    """Factory: `start_sandbox(access_token_seconds=3)` starts one more; all are stopped at the end of the run."""
+    """Factory: `start_sandbox(access_token_seconds=3)` starts one more; all are stopped at the end of the run.
+
+    `takes`: seconds by which its token endpoint is slower than it need be.
+    """
     started: list[Sandbox] = []
 
-    def start(access_token_seconds: int = 300) -> Sandbox:
-        sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), access_token_seconds)
+    def start(access_token_seconds: int = 300, takes: float = 0.0) -> Sandbox:
+        sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), access_token_seconds, takes)
         started.append(sandbox)
         return sandbox.start()
 
