@@ -134,11 +134,12 @@ def make_ready_again(
         now = database_now()
         if token.failures and token.refresh_at and token.refresh_at > now and not token.is_leased_at(now):
             return None
+        in_time = has_time_to_renew(until)
         try:
-            outcome = renewed_as_read(token, actor=actor) if has_time_to_renew(until) else Outcome.BUSY
+            outcome = renewed_as_read(token, actor=actor, in_time=in_time)
         except Held:
             return None
-        if outcome is Outcome.WAIT or outcome is Outcome.ENDED:
+        if outcome is Outcome.WAIT or outcome is Outcome.ENDED or (outcome is Outcome.NOT_DUE and not in_time):
             return None
         if outcome is not Outcome.RENEWED:
             if time.monotonic() + poll >= until:
@@ -162,10 +163,10 @@ def token_behind(
     return OAuthToken.objects.filter(pk=credential.pk).first() if authentication.life_cycle else None
 
 
-def renewed_as_read(token: OAuthToken | ConsumerToken, *, actor: Actor) -> Outcome:
+def renewed_as_read(token: OAuthToken | ConsumerToken, *, actor: Actor, in_time: bool) -> Outcome:
     if isinstance(token, ConsumerToken):
-        return consumers.refresh_as_read(token, actor=actor)
-    return refresh_as_read(token, actor=actor)
+        return consumers.refresh_as_read(token, actor=actor, in_time=in_time)
+    return refresh_as_read(token, actor=actor, in_time=in_time)
 
 
 def renewals_since(credential: Credential, ready: Ready, on_behalf: OnBehalf, moment: datetime) -> int:
@@ -184,7 +185,7 @@ def consumer_ready(
     not_authenticated = ConsumerNotAuthenticated("this consumer is not authenticated: hand their tokens over anew")
     found = living(
         lambda: consumers.find(credential.account_id, subject),
-        lambda token: consumers.refresh_as_read(token, actor=actor),
+        lambda token, in_time: consumers.refresh_as_read(token, actor=actor, in_time=in_time),
         lambda: not_authenticated,
         patience,
     )
@@ -222,7 +223,7 @@ def living_token(credential: Credential, actor: Actor, patience: float) -> OAuth
     """The credential's own token."""
     return living(
         lambda: OAuthToken.objects.filter(pk=credential.pk).first(),
-        lambda token: refresh_as_read(token, actor=actor),
+        lambda token, in_time: refresh_as_read(token, actor=actor, in_time=in_time),
         lambda: None if ask_for_first(credential) else needs_authorization(credential, actor),
         patience,
     )
@@ -230,7 +231,7 @@ def living_token(credential: Credential, actor: Actor, patience: float) -> OAuth
 
 def living(
     read: Callable[[], T | None],
-    renew: Callable[[T], Outcome],
+    renew: Callable[[T, bool], Outcome],
     hopeless: Callable[[], Exception | None],
     patience: float,
 ) -> T:
@@ -256,10 +257,13 @@ def living(
             raise ended
         if token.failures and token.refresh_at > now and not token.is_leased_at(now):
             raise Unavailable(token.last_error, (token.refresh_at - now).total_seconds())
+        in_time = has_time_to_renew(until)
         try:
-            outcome = renew(token) if has_time_to_renew(until) else Outcome.BUSY
+            outcome = renew(token, in_time)
         except Held as held:
             raise Unavailable(held.reason, held.seconds) from None
+        if outcome is Outcome.NOT_DUE and not in_time:
+            raise Unavailable("there is no time left to renew it", 1.0)
         if outcome is Outcome.BUSY or outcome is Outcome.NOT_DUE:
             if time.monotonic() + poll >= until:
                 raise Unavailable("the token is being renewed", 2.0)
@@ -271,7 +275,7 @@ def has_time_to_renew(until: float) -> bool:
     """Whether a token request that begins now is over by then (`time.monotonic()`).
 
     It is never cut short, because a refresh token that the provider rotates meanwhile would be lost. Who has less time
-    waits for what others bring.
+    takes what others bring or have left.
     """
     return until - time.monotonic() >= CALL_SECONDS
 

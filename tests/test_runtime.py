@@ -150,24 +150,36 @@ def test_patience_has_an_end(credential: Credential, token_server: LyingServer) 
 
 @pytest.mark.django_db
 def test_nobody_begins_a_renewal_that_could_outlast_the_time_there_is(
-    credential: Credential, token_server: LyingServer
+    credential: Credential, token_server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call has 20 seconds in all: a lease that ends when 14 of them are left is for somebody who has more time."""
+    """A call has 20 seconds in all. Who got the lease of a dead process with 14 of them left would need 15 more."""
+    monkeypatch.setattr(runtime, "CALL_SECONDS", 2.9)
     make_ended(credential)
-    with pytest.raises(Unavailable, match="is being renewed"):
-        served(credential, patience=0.3)
+    leave_lease(credential, seconds_left=0.3)
+    with pytest.raises(Unavailable, match="no time left"):
+        served(credential, patience=3.0)
     assert token_server.requests == []
     assert served(credential) == "canary-at-2"
 
 
+def test_there_is_time_for_a_renewal_as_long_as_its_request_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime.time, "monotonic", lambda: 100.0)
+    assert runtime.has_time_to_renew(115.0)
+    assert not runtime.has_time_to_renew(114.9)
+
+
 @pytest.mark.django_db
-def test_a_bot_finishes_what_a_dead_worker_left(credential: Credential, token_server: LyingServer) -> None:
+@pytest.mark.parametrize("patience", [WAIT_SECONDS, 1.0])
+def test_a_bot_finishes_what_a_dead_worker_left(
+    credential: Credential, token_server: LyingServer, patience: float
+) -> None:
+    """Also one who has no time for a request: the answer is here."""
     make_ended(credential)
     leave_attempt(
         credential, answer={"access_token": "canary-at-stored", "refresh_token": "canary-rt-stored", "expires_in": 60}
     )
     leave_lease(credential)
-    assert served(credential) == "canary-at-stored"
+    assert served(credential, patience=patience) == "canary-at-stored"
     assert token_server.requests == []
 
 

@@ -151,12 +151,12 @@ def refresh(token_id: UUID, *, actor: Actor) -> Outcome:
     return ConsumerRenewal(token, actor).work(wanted=False)
 
 
-def refresh_as_read(token: ConsumerToken, *, actor: Actor) -> Outcome:
+def refresh_as_read(token: ConsumerToken, *, actor: Actor, in_time: bool = True) -> Outcome:
     """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read.
 
-    Raises `Held`.
+    Not `in_time`: only what a dead process left is finished, and nobody is asked (`NOT_DUE`). Raises `Held`.
     """
-    return ConsumerRenewal(token, actor).work(wanted=True, on_demand=True)
+    return ConsumerRenewal(token, actor).work(wanted=in_time, on_demand=True)
 
 
 class ConsumerRenewal(Renewal):

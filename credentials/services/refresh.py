@@ -75,12 +75,12 @@ def retry_now(credential: Credential, *, actor: Actor) -> Outcome:
     return refresh(credential.pk, actor=actor, instead_of=token.generation) if token else Outcome.NOT_DUE
 
 
-def refresh_as_read(token: OAuthToken, *, actor: Actor) -> Outcome:
+def refresh_as_read(token: OAuthToken, *, actor: Actor, in_time: bool = True) -> Outcome:
     """Renew a token that its reader found ended. `BUSY` where anybody has asked for it since it was read.
 
-    Raises `Held`.
+    Not `in_time`: only what a dead process left is finished, and nobody is asked (`NOT_DUE`). Raises `Held`.
     """
-    return CredentialRenewal(token, actor).work(wanted=True, on_demand=True)
+    return CredentialRenewal(token, actor).work(wanted=in_time, on_demand=True)
 
 
 class CredentialRenewal(Renewal):
