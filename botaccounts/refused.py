@@ -19,5 +19,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return defaults.bad_request(request, exception)
     is_elsewhere = isinstance(exception, DisallowedHost)
     detail = "The request names a host that is not served here." if is_elsewhere else "The request cannot be read."
-    headers = {**HEADERS, "Cache-Control": "no-store"}
+    # The middleware that would add the last one may be the one that refused.
+    headers = {**HEADERS, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return errors.answer(HTTPStatus.BAD_REQUEST, "invalid_request", detail, headers)

@@ -20,7 +20,7 @@ from django.db import OperationalError, ProgrammingError, connection, transactio
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from credentials.crypto.keyring import keyring
+from credentials.crypto.keyring import Keyring, keyring
 from credentials.models.key_check import KeyCheck, lost_keys
 from credentials.outbound import parse_allow
 
@@ -118,15 +118,18 @@ def check_outbound_allow(**_: Any) -> list[CheckMessage]:
 
 
 @register(TAG)
-def check_key_records(**_: Any) -> list[CheckMessage]:
-    """E006 and W001. Silent while there are no keys, no database or no tables: others speak then."""
+def check_database(**_: Any) -> list[CheckMessage]:
+    """E006, W001 and W002. Silent while there are no keys, no database or no tables: others speak then."""
     try:
         ring = keyring()
     except ImproperlyConfigured:
         return []
     wrong = _when_migrated(lambda: KeyCheck.contradicted(ring))
-    if wrong is None:
-        return []
+    # Asked once: a database that is away is waited for.
+    return [] if wrong is None else [*_problems_of_keys(ring, wrong), *_problems_of_commits()]
+
+
+def _problems_of_keys(ring: Keyring, wrong: Sequence[str]) -> list[CheckMessage]:
     if wrong:
         return [_wrong_key(name) for name in wrong]
     lost: Mapping[str, int] = _when_migrated(lambda: lost_keys(ring)) or {}
@@ -157,9 +160,8 @@ def _lost_key(name: str, count: int) -> CheckMessage:
     )
 
 
-@register(TAG)
-def check_durability(**_: Any) -> list[CheckMessage]:
-    """W002: PostgreSQL says "committed" before it is. Only a warning: it can be set so while we serve, untold."""
+def _problems_of_commits() -> list[CheckMessage]:
+    """Only a warning: it can be set so while we serve, untold."""
     if connection.vendor != "postgresql" or _when_migrated(_synchronous_commit) != "off":
         return []
     return [
@@ -191,7 +193,7 @@ def _raise_serious(found: Sequence[CheckMessage]) -> None:
 
 
 def _verify_database() -> None:
-    _raise_serious([*check_key_records(), *check_durability()])
+    _raise_serious(check_database())
     remember_keys()
     # Another process may have remembered another key of a new id a moment earlier.
     wrong = _when_migrated(lambda: KeyCheck.contradicted(keyring())) or []

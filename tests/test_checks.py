@@ -217,7 +217,7 @@ def test_a_lost_key_warns_with_its_name_and_how_much_it_sealed(
     kept = settings.CREDENTIAL_KEYS.split(",")[1]
     settings.CREDENTIAL_KEYS = f"{new_key('newer')},{kept}"
 
-    (problem,) = checks.check_key_records()
+    (problem,) = checks.check_database()
     assert problem.id == "credentials.W001"
     assert not problem.is_serious()
     assert problem.msg == '3 secrets are sealed with the key "test-b", which is not configured.'
@@ -238,7 +238,7 @@ def test_promise_28_after_a_lost_key_secrets_can_be_listed_replaced_and_deleted(
     rows["Deleted"].delete()
     assert {row.name for row in Credential.objects.all()} == {"Kept", "Replaced"}
     assert Credential.objects.get(name="Replaced").open_secrets() == {"client_secret": "new"}
-    (problem,) = checks.check_key_records()
+    (problem,) = checks.check_database()
     assert problem.msg.startswith("1 secret is")
 
 
@@ -247,7 +247,7 @@ def test_a_secret_that_is_no_envelope_warns_and_is_not_repeated(cast: Cast, dama
     sealed_credential(cast.organization)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE credentials_credential SET secrets = %s", [damaged])
-    (problem,) = checks.check_key_records()
+    (problem,) = checks.check_database()
     assert problem.msg == "1 secret is not in an envelope and cannot be opened."
     assert "hunter2" not in str(problem)
 
@@ -256,7 +256,7 @@ def test_a_secret_that_is_no_envelope_warns_and_is_not_repeated(cast: Cast, dama
 def test_before_the_tables_are_there_the_database_is_not_a_problem() -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE credentials_keycheck RENAME TO elsewhere")
-    assert checks.check_key_records() == []
+    assert checks.check_database() == []
     checks.remember_keys()
     checks.refuse_to_start_when_misconfigured()
 
@@ -265,7 +265,7 @@ def test_before_the_tables_are_there_the_database_is_not_a_problem() -> None:
 def test_a_pending_migration_of_a_sealed_column_is_not_a_problem() -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE credentials_credential DROP COLUMN secrets")
-    assert checks.check_key_records() == []
+    assert checks.check_database() == []
 
 
 @pytest.mark.usefixtures("known_keys")

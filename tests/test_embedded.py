@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ from tests.support.canary import MARK
 from tests.support.checkout import Checkout
 from tests.support.inside import Inside
 from tests.support.journeys import Stage, Visitor, bot_token
-from tests.support.processes import ROOT, answers, free_port, wait_until
+from tests.support.processes import ROOT, answers, find_program, free_port, wait_until
+from tests.support.sandbox_server import Sandbox
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("embedded") / "checkout"
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    listed = subprocess.run([find_program("git"), "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, listed.decode().split("\0")):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -104,13 +106,9 @@ def signed_in(demo: dict[str, Any], person: dict[str, str]) -> Visitor:
     return Visitor(demo["url"], stage, person["username"]).sign_in()
 
 
-def test_the_whole_path_can_be_tried_and_no_process_is_left_when_it_is_killed(
-    checkout: Checkout, first_run: str
-) -> None:
-    server = checkout.server().start()
+def walk_the_whole_path(checkout: Checkout, sandbox: Sandbox) -> None:
+    """A worker exchanges the code, and renews what the sweep finds that beat asks for."""
     alice = signed_in(checkout.first_demo, checkout.first_demo["users"][0])
-    sandbox = checkout.sandbox(server)
-    # A worker exchanges the code, and renews what the sweep finds that beat asks for.
     credential = alice.add_authorized(sandbox).credential_id
     inside = Inside(checkout)
     inside.end_token(credential)
@@ -118,8 +116,17 @@ def test_the_whole_path_can_be_tried_and_no_process_is_left_when_it_is_killed(
     token = bot_token(checkout.url, alice.stage, credential).json()["access_token"]
     order = requests.get(f"{sandbox.url}/api/orders/A-1001", headers={"Authorization": f"Bearer {token}"}, timeout=10)
     assert order.status_code == 200
-    sandbox.close()
-    checkout.end(server, signal.SIGKILL)
+
+
+def test_the_whole_path_can_be_tried_and_no_process_is_left_when_it_is_killed(
+    checkout: Checkout, first_run: str
+) -> None:
+    server = checkout.server().start()
+    try:
+        with closing(checkout.sandbox(server)) as sandbox:
+            walk_the_whole_path(checkout, sandbox)
+    finally:
+        checkout.end(server, signal.SIGKILL)
     assert not answers(f"{checkout.url}/health/live")
 
 

@@ -83,8 +83,9 @@ def edit(
                 forget_tokens(credential)
             credential.refresh_from_db()
             endings.keep(credential)
+            # A field that an older version did not ask for is as good as empty.
             changed = sorted(
-                field for field in payload.keys() | before.keys() if payload.get(field) != before.get(field)
+                field for field in payload.keys() | before.keys() if payload.get(field, "") != before.get(field, "")
             )
             gone: dict[str, Any] = {"removed": list(removed)} if removed else {}
             record(credential, access.actor, "credential.edited", changed=changed, replaced=replaced, **gone)

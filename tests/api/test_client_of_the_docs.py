@@ -181,11 +181,13 @@ def test_longer_than_its_patience_it_does_not_wait(
     assert waited == []
 
 
-def test_a_503_that_does_not_say_how_long_is_not_waited_for(
-    given: dict[str, Any], waited: list[float], lying_server: LyingServer
+@pytest.mark.parametrize("said", [{}, {"Retry-After": "Wed, 21 Oct 2099 07:28:00 GMT"}], ids=["nothing", "a date"])
+@pytest.mark.parametrize("status", [502, 503])
+def test_a_failure_that_does_not_say_how_many_seconds_is_not_waited_for(
+    given: dict[str, Any], waited: list[float], lying_server: LyingServer, status: int, said: dict[str, str]
 ) -> None:
     """It is a proxy's."""
-    lying_server.on(PATH, Answer(status=503, body=b"no healthy upstream"))
+    lying_server.on(PATH, Answer(status=status, headers=said, body=b"no healthy upstream"))
     with pytest.raises(requests.HTTPError, match="no healthy upstream"):
         requests.get(lying_server.url("/orders"), auth=auth_at(given, lying_server), timeout=30)
     assert waited == []

@@ -41,7 +41,7 @@ def test_a_forged_host_is_refused_in_the_words_of_the_api(
 
 
 @pytest.mark.parametrize("with_token", [True, False])
-def test_so_is_an_address_that_cannot_be_read(bot: Caller, with_token: bool) -> None:
+def test_an_address_that_cannot_be_read_is_refused_in_the_apis_shape(bot: Caller, with_token: bool) -> None:
     headers = {"Authorization": f"Bearer {bot.token}"} if with_token else {}
     assert_refused(Client().get(f"/api/v1/credentials?{TOO_MANY}", headers=headers), 400, "invalid_request")
 

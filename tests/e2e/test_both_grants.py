@@ -21,7 +21,7 @@ from tests.e2e.walk import (
     sign_in_by_form,
 )
 from tests.support.processes import wait_until
-from tests.support.sandbox_server import Application, Sandbox
+from tests.support.sandbox_server import WANTS_ENCODING, Application, Sandbox
 
 pytestmark = pytest.mark.chromium
 
@@ -97,7 +97,9 @@ def test_procedure_add_an_oauth_2_0_credential_using_the_client_credentials_gran
     expect(dialog.get_by_role("status")).to_have_text("Step 2 of 2")
     expect(dialog.get_by_label("Auth URL")).to_have_count(0)
     expect(dialog.get_by_label("Redirect URI")).to_have_count(0)
-    application = scene.sandbox.register_application("Orders by client", grant="client-credentials")
+    application = scene.sandbox.register_application(
+        "Orders by client", grant="client-credentials", ending=WANTS_ENCODING
+    )
     enter_resource(dialog, scene.sandbox, application, scope="read")
     press(dialog, "Authorize")
     expect(page.get_by_text(PASSED)).to_be_visible()

@@ -21,7 +21,7 @@ from tests.support.databases import redis_keys
 from tests.support.inside import command, in_product
 from tests.support.lying_server import LyingServer
 from tests.support.people import PASSWORD
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, find_program
 from tests.support.product import Factory
 from tests.support.remains import dump, files
 from tests.support.second_factor import enrol
@@ -193,7 +193,7 @@ def test_promise_22_no_secret_is_in_an_error_of_the_api(haunted: Haunted) -> Non
 
 
 def test_promise_22_no_secret_is_in_a_file_of_the_repository(haunted: Haunted) -> None:
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = [find_program("git"), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True, text=True, timeout=60).stdout.split("\0")
     content = {name: (ROOT / name).read_bytes() for name in names if name and (ROOT / name).is_file()}
     assert "manage.py" in content

@@ -288,6 +288,15 @@ def test_the_audit_entry_names_what_changed_and_tells_no_value(cast: Cast, autho
     assert entry.details == {"changed": ["scope"], "replaced": ["client_secret"]}
 
 
+def test_a_field_that_there_was_not_when_it_was_added_has_not_changed(cast: Cast, authorized: Credential) -> None:
+    older = {name: value for name, value in authorized.payload.items() if name != "authorization_parameters"}
+    Credential.objects.update(payload=older)
+    authorized.refresh_from_db()
+    saved = save(cast, authorized, name="Renamed", authorization_parameters="")
+    assert saved.status == Status.ACTIVE
+    assert AuditEntry.objects.get(action="credential.edited").details["changed"] == []
+
+
 @pytest.mark.parametrize("role", [Role.API_DEVELOPER, Role.VIEWER])
 def test_whoever_does_not_manage_credentials_changes_none(cast: Cast, authorized: Credential, role: Role) -> None:
     access = Access(cast.by_role(role), cast.organization, role)

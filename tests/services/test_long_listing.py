@@ -184,7 +184,7 @@ def deep(cast: Cast, query: Query) -> list[Query]:
     return pages
 
 
-def test_nor_do_deep_pages_take_more(cast: Cast, long_list: list[str]) -> None:
+def test_no_deep_page_takes_more_queries_than_the_first_may(cast: Cast, long_list: list[str]) -> None:
     Credential.objects.filter(name__in=long_list[:40]).update(status=Status.FAILED)
     pages = [each for query in QUERIES for each in deep(cast, query)]
     assert len(pages) > len(QUERIES)

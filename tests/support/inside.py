@@ -5,10 +5,10 @@ A test moves the stored moments into the past instead of waiting for them, and n
 
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from celery import Celery
@@ -19,11 +19,17 @@ from tests.support.product import Product
 MINUTE = timedelta(minutes=1)
 
 
+class Configured(Protocol):
+    """A product, wherever it runs: what its environment says."""
+
+    @property
+    def env(self) -> Mapping[str, str]: ...
+
+
 class Inside:
     """`Inside(product)`: what is stored, and changes that time would bring."""
 
-    def __init__(self, product: Product) -> None:
-        self.product = product
+    def __init__(self, product: Configured) -> None:
         self.url = product.env["DATABASE_URL"]
         self.is_sqlite = self.url.startswith("sqlite")
 

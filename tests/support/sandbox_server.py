@@ -27,8 +27,8 @@ _SERVE = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127
 _SERVE += ["--blocking-threads", "8", "--no-ws", "--log-level", "error"]
 # What the first sandbox was prepared with: the content of its files.
 _PREPARED: dict[str, bytes] = {}
-# At the end of every client secret: what is lost unless Basic is form-encoded first (RFC 6749 §2.3.1).
-AWKWARD = " p%a+s:s word/&=?%2B"
+# In a client secret: what is lost unless Basic is form-encoded first (RFC 6749 §2.3.1).
+WANTS_ENCODING = " p%a+s:s word/&=?%2B"
 Grant = Literal["authorization-code", "client-credentials"]
 
 
@@ -115,9 +115,11 @@ class Sandbox:
         redirect_uri: str = "",
         grant: Grant = "authorization-code",
         id_tokens: bool = False,
+        ending: str = "",
     ) -> Application:
+        """Its secret is random, and ends in `ending`."""
         arguments = ["register", "--name", name, "--grant", grant, "--json"]
-        arguments += ["--client-secret", MARK + secrets.token_urlsafe(75) + AWKWARD]
+        arguments += ["--client-secret", MARK + secrets.token_urlsafe(75) + ending]
         if redirect_uri:
             arguments += ["--redirect-uri", redirect_uri]
         if id_tokens:

@@ -117,7 +117,7 @@ def test_what_no_resource_could_read_is_refused_at_its_field(sample: Sample, fie
     [
         ("prompt", "Line 1"),
         ("a=b\n=c", "Line 2"),
-        ("a=b\n\nstate=mine", "Line 3: state is set by Bot Accounts."),
+        ("a=b\n\nstate=mine", "Line 3: state cannot be set here."),
         ("redirect_uri=https://evil.example", "redirect_uri"),
         ("code_challenge=x", "code_challenge"),
         ("client_secret=x", "client_secret"),
@@ -129,10 +129,10 @@ def test_an_authorization_parameter_that_cannot_be_is_named_by_its_line(text: st
     assert said in str(errors["authorization_parameters"])
 
 
-@pytest.mark.parametrize("name", ["client_id", "client_secret", "grant_type", "scope"])
+@pytest.mark.parametrize("name", ["client_id", "client_secret", "grant_type", "scope", "password", "client_assertion"])
 def test_a_token_parameter_that_the_product_sets_is_refused_at_its_line(name: str) -> None:
     errors = CLIENT_CREDENTIALS.form("resource", token_parameters=f"audience=x\n{name}=y").errors
-    assert f"Line 2: {name} is set by Bot Accounts." in str(errors["token_parameters"])
+    assert f"Line 2: {name} cannot be set here." in str(errors["token_parameters"])
 
 
 def test_authorization_parameters_go_along_to_the_auth_url() -> None:

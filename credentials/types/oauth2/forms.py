@@ -21,43 +21,61 @@ RESERVED_PARAMETERS = frozenset(
         "state",
     }
 )
-# And these at the token endpoint (RFC 6749 §4.4.2).
-RESERVED_TOKEN_PARAMETERS = frozenset({"client_id", "client_secret", "grant_type", "scope"})
+# And these at the token endpoint (RFC 6749 §4.4.2), or they belong to other ways to ask there (§4.1.3, §4.3.2, §6; RFC
+# 7521 §4; RFC 7636 §4.5). Most of those are secrets, and what is typed here is shown.
+RESERVED_TOKEN_PARAMETERS = frozenset(
+    {
+        "assertion",
+        "client_assertion",
+        "client_assertion_type",
+        "client_id",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "grant_type",
+        "password",
+        "redirect_uri",
+        "refresh_token",
+        "scope",
+        "username",
+    }
+)
 VISIBLE_ASCII = frozenset(chr(code) for code in range(0x20, 0x7F))
 
 
-def parse_parameters(text: str, reserved: frozenset[str] = RESERVED_PARAMETERS) -> list[tuple[str, str]]:
-    """`name=value` lines as pairs. Raises `forms.ValidationError` that names the line."""
-    pairs: list[tuple[str, str]] = []
+def parse_parameters(text: str) -> list[tuple[str, str]]:
+    """`name=value` lines as pairs."""
+    lines = (line.partition("=") for line in text.splitlines() if line.strip())
+    return [(name.strip(), value.strip()) for name, _, value in lines]
+
+
+def check_parameters(text: str, reserved: frozenset[str]) -> None:
+    """Raises `forms.ValidationError` that names a line which is not of the form, or has one of the `reserved` names."""
     for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        name, equals, value = line.strip().partition("=")
-        name = name.strip()
-        if not equals or not name:
+        name, equals, _ = (part.strip() for part in line.partition("="))
+        if line.strip() and not (name and equals):
             raise forms.ValidationError(f"Line {number} is not of the form name=value.", code="not_a_pair")
         if name in reserved:
-            raise forms.ValidationError(f"Line {number}: {name} is set by Bot Accounts.", code="reserved")
-        pairs.append((name, value.strip()))
-    return pairs
+            raise forms.ValidationError(f"Line {number}: {name} cannot be set here.", code="reserved")
 
 
 class ParametersField(forms.CharField):
-    """`name=value` lines that go along to `endpoint`, which the product sets `reserved` of itself."""
+    """`name=value` lines that go along to `endpoint`; the names in `reserved` are not the person's to set."""
 
     def __init__(self, endpoint: str, example: str, reserved: frozenset[str], **kwargs: Any) -> None:
         kwargs.setdefault("required", False)
         kwargs.setdefault("max_length", 4000)
         kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}))
         kwargs["help_text"] = (
-            f"Sent along to the {endpoint}, one name=value a line; for example {example}. A name may come twice."
+            f"Sent along to the {endpoint}, one name=value a line; for example {example}. A name may come twice. "
+            "Not for secrets: they are shown."
         )
         super().__init__(**kwargs)
         self.reserved = reserved
 
     def clean(self, value: Any) -> str:
         text: str = super().clean(value)
-        parse_parameters(text, self.reserved)
+        check_parameters(text, self.reserved)
         return text
 
 

@@ -12,7 +12,7 @@ from credentials.outbound import origin
 from credentials.types.base import Fact, Material, Step, TokenLifeCycle, Values
 from credentials.types.bearer import CarriesToken
 from credentials.types.ending import Ends
-from credentials.types.oauth2.forms import BASIC, BODY, RESERVED_TOKEN_PARAMETERS, parse_parameters
+from credentials.types.oauth2.forms import BASIC, BODY, parse_parameters
 from credentials.types.oauth2.grants import GRANTS, Grant
 
 PAYLOAD_FIELDS = (
@@ -52,7 +52,7 @@ def client_of(material: Material) -> Client:
         token_url=payload["token_url"],
         authentication="body" if payload.get("client_authentication") == BODY else "basic",
         scope=payload.get("scope", ""),
-        parameters=tuple(parse_parameters(payload.get("token_parameters", ""), RESERVED_TOKEN_PARAMETERS)),
+        parameters=tuple(parse_parameters(payload.get("token_parameters", ""))),
     )
 
 
