@@ -4,6 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 from credentials.crypto.fields import EncryptedField, SealedModel
 
@@ -28,6 +29,11 @@ OPEN = (
     AuthorizationStatus.RECEIVED,
     AuthorizationStatus.EXCHANGING,
     AuthorizationStatus.ASKING,
+)
+# The condition of the index of what is open. SQLite takes the index only where that stands in the query, word for word
+# and without parameters; PostgreSQL takes it anyway.
+IS_OPEN = RawSQL(
+    "credentials_authorization.status IN ('started', 'received', 'exchanging', 'asking')", [], models.BooleanField()
 )
 # What the next authorization is compared with is the account of a former one. These tell of none.
 TELLS_NO_ACCOUNT = ~models.Q(status="succeeded") | models.Q(account_subject="")

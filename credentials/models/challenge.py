@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 from credentials.crypto.fields import EncryptedField, SealedModel
 
@@ -19,6 +20,15 @@ class ChallengeStatus(models.TextChoices):
     UNCONFIRMED = "unconfirmed"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+# The condition of the index of what is open. SQLite takes the index only where that stands in the query, word for word
+# and without parameters; PostgreSQL takes it anyway.
+IS_OPEN = RawSQL(
+    "credentials_consumerchallenge.status IN ('waiting', 'started', 'received', 'exchanging', 'unconfirmed')",
+    [],
+    models.BooleanField(),
+)
 
 
 class ConsumerChallenge(SealedModel):

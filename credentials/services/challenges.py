@@ -31,13 +31,6 @@ CONFIRMATION_LIVES = timedelta(minutes=10)
 WRONG_CONFIRMATIONS_AT_MOST = 5
 CONFIRMATION_DIGITS = 6
 
-OPEN = (
-    ChallengeStatus.WAITING,
-    ChallengeStatus.STARTED,
-    ChallengeStatus.RECEIVED,
-    ChallengeStatus.EXCHANGING,
-    ChallengeStatus.UNCONFIRMED,
-)
 REASONS: Mapping[str, str] = {
     "expired": "nobody finished signing in in time",
     "access_denied": "the consumer, or the identity provider, declined",

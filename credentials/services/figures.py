@@ -19,6 +19,8 @@ from credentials.models import (
     OAuthToken,
     TokenAttempt,
     TokenEndpoint,
+    authorization,
+    challenge,
 )
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.challenge import ChallengeStatus
@@ -90,8 +92,16 @@ def waiting() -> dict[tuple[str, str], int]:
     """Codes that nobody has exchanged yet, and exchanges under way."""
     found: dict[tuple[str, str], int] = {}
     for what, rows, statuses in (
-        ("authorization", Authorization.objects, (AuthorizationStatus.RECEIVED, AuthorizationStatus.EXCHANGING)),
-        ("challenge", ConsumerChallenge.objects, (ChallengeStatus.RECEIVED, ChallengeStatus.EXCHANGING)),
+        (
+            "authorization",
+            Authorization.objects.filter(authorization.IS_OPEN),
+            (AuthorizationStatus.RECEIVED, AuthorizationStatus.EXCHANGING),
+        ),
+        (
+            "challenge",
+            ConsumerChallenge.objects.filter(challenge.IS_OPEN),
+            (ChallengeStatus.RECEIVED, ChallengeStatus.EXCHANGING),
+        ),
     ):
         counted = rows.filter(status__in=statuses).order_by().values_list("status").annotate(Count("pk"))
         numbers = dict(counted)

@@ -23,6 +23,8 @@ from credentials.models import (
     OAuthToken,
     TokenAttempt,
     TokenEndpoint,
+    authorization,
+    challenge,
 )
 from credentials.models.authorization import AuthorizationStatus
 from credentials.models.challenge import ChallengeStatus
@@ -90,8 +92,9 @@ class Tidied:
 def find() -> Work:
     """At most `BATCH` of each, the oldest first; of renewals as many as workers are woken for."""
     now = database_now()
-    received = Authorization.objects.filter(status=AuthorizationStatus.RECEIVED).order_by("created_at")
-    interrupted = Authorization.objects.filter(status=AuthorizationStatus.EXCHANGING, claimed_at__lt=now - LEASE)
+    unfinished = Authorization.objects.filter(authorization.IS_OPEN)
+    received = unfinished.filter(status=AuthorizationStatus.RECEIVED).order_by("created_at")
+    interrupted = unfinished.filter(status=AuthorizationStatus.EXCHANGING, claimed_at__lt=now - LEASE)
     return Work(
         exchanges=list(received.values_list("pk", flat=True)[:BATCH]),
         interrupted=list(interrupted.values_list("pk", flat=True)[:BATCH]),
@@ -106,8 +109,8 @@ def find() -> Work:
 def due_challenges() -> list[UUID]:
     """Consumers' codes that nobody has exchanged yet, and exchanges whose worker died."""
     interrupted = Q(status=ChallengeStatus.EXCHANGING, claimed_at__lt=database_now() - LEASE)
-    waiting = ConsumerChallenge.objects.filter(Q(status=ChallengeStatus.RECEIVED) | interrupted).order_by("expires_at")
-    return list(waiting.values_list("pk", flat=True)[:BATCH])
+    waiting = ConsumerChallenge.objects.filter(challenge.IS_OPEN, Q(status=ChallengeStatus.RECEIVED) | interrupted)
+    return list(waiting.order_by("expires_at").values_list("pk", flat=True)[:BATCH])
 
 
 def due_renewals() -> list[UUID]:
@@ -153,7 +156,7 @@ def give_up_challenges() -> int:
     now = database_now()
     ConsumerChallenge.objects.filter(token_expires_at__lt=now).exclude(access_token="").update(access_token="")
     waiting = (ChallengeStatus.WAITING, ChallengeStatus.STARTED, ChallengeStatus.UNCONFIRMED)
-    ended = ConsumerChallenge.objects.filter(status__in=waiting, expires_at__lt=now)
+    ended = ConsumerChallenge.objects.filter(challenge.IS_OPEN, status__in=waiting, expires_at__lt=now)
     return sum(
         challenges.give_up(each, "expired", expected=ChallengeStatus(each.status))
         for each in found_first(ended).select_related("credential__organization")
@@ -167,7 +170,8 @@ def found_first(rows: QuerySet[M]) -> QuerySet[M]:
 
 def give_up_abandoned() -> int:
     """Authorizations that a person started and never came back from."""
-    abandoned = Authorization.objects.filter(status=AuthorizationStatus.STARTED, expires_at__lt=database_now())
+    started = Authorization.objects.filter(authorization.IS_OPEN, status=AuthorizationStatus.STARTED)
+    abandoned = started.filter(expires_at__lt=database_now())
     return sum(
         give_up(authorization, "not_finished", "", expected=AuthorizationStatus.STARTED, actor=Actor.worker())
         for authorization in found_first(abandoned).select_related("credential__organization", "user")
@@ -176,10 +180,11 @@ def give_up_abandoned() -> int:
 
 def drop_questions() -> int:
     """Grants of another account that nobody has accepted: the former account stays."""
-    asked = Authorization.objects.filter(status=AuthorizationStatus.ASKING, expires_at__lt=database_now())
+    asking = Authorization.objects.filter(authorization.IS_OPEN, status=AuthorizationStatus.ASKING)
+    asked = asking.filter(expires_at__lt=database_now())
     return sum(
         account.turn_down(authorization, actor=Actor.worker())
-        for authorization in asked.select_related("credential__organization", "user")[:BATCH]
+        for authorization in found_first(asked).select_related("credential__organization", "user")
     )
 
 

@@ -16,6 +16,7 @@ from organizations import services
 from organizations.audit import Actor
 from tests.support.credentials import give_token, make_credential
 from tests.support.lying_server import error_answer, lying_server, serve, token_answer
+from tests.support.plans import scanned
 
 __all__ = ["lying_server", "serve"]
 
@@ -145,6 +146,11 @@ def test_a_scrape_costs_the_same_however_much_there_is(cast, client, attempts, d
         attempts(f"h{number}.example")
         make_credential(cast.organization, f"Credential {number}")
     scrape()
+
+
+def test_a_scrape_goes_through_no_table_that_grows(cast, client):
+    # Of the log the newest entry is read, and no other.
+    assert scanned(lambda: scraped(client)) <= {"credentials_tokenendpoint", "organizations_auditentry"}
 
 
 def test_no_secret_and_no_name_is_told(cast, client, attempts):

@@ -23,6 +23,7 @@ from tests.support.journeys import (
 )
 from tests.support.lying_server import LyingServer, token_answer
 from tests.support.people import Cast
+from tests.support.plans import scanned
 from tests.support.tokens import change_token, leave_lease, make_due
 
 SECOND = timedelta(seconds=1)
@@ -157,3 +158,11 @@ def test_a_tidy_database_stays_as_it_is(credential: Credential, token_server: Ly
     assert sweep.find() == sweep.Work([], [], [])
     assert token_of(credential).generation == before.generation
     assert token_server.requests == []
+
+
+@pytest.mark.django_db
+def test_no_table_that_grows_is_gone_through_for_it(cast: Cast) -> None:
+    # There is a row for each address that is asked, webhook and organization; and for what was to be told of late.
+    few = {"credentials_tokenendpoint", "credentials_webhook", "organizations_organization"}
+    assert scanned(sweep.find) <= few
+    assert scanned(sweep.tidy) <= few | {"credentials_notice", "credentials_noticemail"}
