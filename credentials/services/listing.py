@@ -157,9 +157,9 @@ def uses_of(rows: Sequence[Credential]) -> Mapping[UUID, int]:
 
 
 def matching(
-    organization: Organization, query: Query, *, among: Sequence[UUID] | None = None, hides_filters: bool = False
+    organization: Organization, query: Query, *, among: Q | None = None, hides_filters: bool = False
 ) -> QuerySet[Credential]:
-    """What is looked for. `among`: a few ids among which all of it is known to be, so that only these are read.
+    """What is looked for. `among`: a few rows among which all of it is known to be, so that only these are read.
 
     SQLite does not know how many rows a filter leaves, and would sort them all rather than walk the index of the order:
     `hides_filters` leaves it no choice. PostgreSQL knows, except of a part of a name.
@@ -170,7 +170,7 @@ def matching(
     found = Credential.objects.alias(lower_name=Lower("name"), owner=owner, of_kind=seen("kind"))
     found = found.alias(in_status=seen("status")).filter(owner=organization.pk)
     if among is not None:
-        found = found.filter(pk__in=among)
+        found = found.filter(among)
     if query.text and hides_filters:
         found = found.alias(found_at=StrIndex("lower_name", Lower(Value(query.text)))).filter(found_at__gt=0)
     elif query.text:
@@ -185,19 +185,28 @@ def hidden(column: str) -> Coalesce:
     return Coalesce(column, column)
 
 
-def candidates(organization: Organization, query: Query) -> Sequence[UUID] | None:
-    """A few ids among which everything that matches is, for what no single index of the rows answers; else None."""
+def candidates(organization: Organization, query: Query) -> Q | None:
+    """A few rows among which everything that matches is, for what no single index of the rows answers; else None."""
     if query.text and (named := candidates_by_name(organization.pk, query.text, most=MOST)) is not None:
-        return named
-    return expiring(organization) if query.status == EXPIRING else None
+        return Q(pk__in=named)
+    if query.status == EXPIRING:
+        return expiring(organization)
+    return failed(organization) if query.status == Status.FAILED else None
 
 
-def expiring(organization: Organization) -> Sequence[UUID] | None:
-    """The ids of what may be expiring: two indexes know it, and no planner asks both. None where they are many."""
+def expiring(organization: Organization) -> Q | None:
+    """What may be expiring: two indexes know it, and no planner asks both. None where it is much."""
     ending = Credential.objects.filter(organization=organization, expires_at__lt=timezone.now() + EXPIRING_WITHIN)
     failing = OAuthToken.objects.filter(organization=organization, failures__gt=0, refresh_at__isnull=False)
     ids = {pk for rows in (ending, failing) for pk in rows.values_list("pk", flat=True)[: MOST + 1]}
-    return list(ids) if len(ids) <= MOST else None
+    return Q(pk__in=ids) if len(ids) <= MOST else None
+
+
+def failed(organization: Organization) -> Q:
+    """What has failed or was deactivated: two indexes know it, and SQLite asks neither for the one or the other."""
+    rows = Credential.objects.filter(organization=organization).values("pk")
+    has_failed, is_deactivated = rows.filter(status=Status.FAILED), rows.filter(deactivated_at__isnull=False)
+    return Q(pk__in=has_failed[: MOST + 1]) | Q(pk__in=is_deactivated[: MOST + 1])
 
 
 def with_status(status: str) -> Q:

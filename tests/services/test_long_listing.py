@@ -15,6 +15,7 @@ from credentials.services.listing import PAGE, SORTS, Query, page
 from credentials.services.name_search import candidates_by_name
 from tests.support.credentials import give_token, make_credential
 from tests.support.people import Cast
+from tests.support.plans import steps
 
 pytestmark = pytest.mark.django_db
 
@@ -164,6 +165,13 @@ QUERIES = [
     for kind in ("", "oauth2")
     for status in ("", "active", "expiring", "failed")
 ]
+
+
+def test_what_has_failed_is_asked_of_the_indexes_that_know_it(cast: Cast, long_list: list[str]) -> None:
+    planned = steps(lambda: page(cast.organization, Query(status=Status.FAILED, sort="used")))
+    assert any("credential_by_status" in step for step in planned)
+    assert any("credential_deactivated" in step for step in planned)
+    assert not [step for step in planned if "credential_organization_id" in step]
 
 
 def test_the_number_of_queries_has_a_bound(cast: Cast, long_list: list[str]) -> None:
