@@ -4,8 +4,11 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from botaccounts import arenas
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botaccounts.settings")
 
+arenas.share()
 application = get_wsgi_application()
 
 from botaccounts import write_ahead_log  # noqa: E402 - both need the set-up above
