@@ -26,7 +26,7 @@ from tests.support.canary import Cage
 from tests.support.databases import Postgres, Redis
 from tests.support.inside import Inside, wake
 from tests.support.processes import ROOT, Server, answers, free_port
-from tests.support.product import Factory, Product
+from tests.support.product import WEB_THREADS, Factory, Product
 
 PAST = timedelta(minutes=1)
 # What waits no longer than this has failed before; a fresh token of an hour is renewed later.
@@ -250,7 +250,8 @@ def start(product: Product, *, web: int, workers: int) -> None:
     for number in range(1, web + 1):
         url = product.urls[number - 1]
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"]
-        command += ["--port", url.rpartition(":")[2], "--workers", "1", "--blocking-threads", "32", "--no-ws"]
+        command += ["--port", url.rpartition(":")[2], "--workers", "1", "--no-ws"]
+        command += ["--blocking-threads", str(WEB_THREADS)]
         add(product, f"web.{number}", [*command, "tests.chaos.bent_wsgi:application"], url)
     for number in range(1, workers + 1):
         command = [*_CELERY, "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
