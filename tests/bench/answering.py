@@ -15,9 +15,12 @@ from urllib.parse import urlsplit
 
 import requests
 
+from tests.bench import memory
 from tests.bench.drive import Seen, drive, request_text
-from tests.bench.line import Line
-from tests.support.databases import running_postgres
+from tests.bench.installed import POSTGRESQL, missing
+from tests.bench.line import Line, Lines, NotMeasured, compared
+from tests.bench.pages import look_around
+from tests.support.databases import no_postgres, running_postgres
 from tests.support.journeys import Stage, set_the_stage
 from tests.support.processes import executed
 from tests.support.product import Factory, Product
@@ -75,37 +78,35 @@ def resource() -> Iterator[str]:
         server.server_close()
 
 
-def lines(folder: Path) -> list[Line]:
+def lines(folder: Path) -> Lines:
     """Two web processes, on PostgreSQL that syncs its disk and then on SQLite."""
-    found: list[Line] = []
-    with resource() as address, running_postgres(fsync="on") as postgres:
-        factory = Factory(folder, lambda: postgres, start_web=executed)
-        try:
-            for database in ("postgres", "sqlite"):
-                found += on(factory, database, address)
-        finally:
-            for each in factory.products:
-                each.stop()
-    return found
+    with resource() as address:
+        if why := missing(POSTGRESQL):
+            yield NotMeasured("answers on PostgreSQL", why)
+        else:
+            with running_postgres(fsync="on") as postgres:
+                yield from on(Factory(folder / "postgres", lambda: postgres, start_web=executed), "postgres", address)
+        yield from on(Factory(folder / "sqlite", no_postgres, start_web=executed), "sqlite", address)
 
 
-def on(factory: Factory, database: str, resource_address: str) -> list[Line]:
+def on(factory: Factory, database: str, resource_address: str) -> Iterator[Line]:
     env = {
         "DJANGO_SETTINGS_MODULE": "tests.bench.settings",
         "OUTBOUND_ALLOW": str(urlsplit(resource_address).netloc),
     }
     product = factory(web=WEB_PROCESSES, workers=0, database=database, env=env)
-    stage = set_the_stage(product)
-    script = _FURNISH % {**vars(stage), "resource": resource_address}
-    credential, integration = json.loads(product.manage("shell", "--verbosity", "0", "-c", script))
-    name, at_least = ("PostgreSQL", 0.6) if database == "postgres" else ("SQLite", 0.5)
-    found = [
-        line for connections in (8, 32) for line in token_fetch(product, stage, credential, connections, name, at_least)
-    ]
-    found.append(integration_call(product, stage, integration, resource_address, name))
-    found.append(memory(product, name))
-    product.stop()
-    return found
+    try:
+        stage = set_the_stage(product)
+        script = _FURNISH % {**vars(stage), "resource": resource_address}
+        credential, integration = json.loads(product.manage("shell", "--verbosity", "0", "-c", script))
+        name, at_least = ("PostgreSQL", 0.6) if database == "postgres" else ("SQLite", 0.5)
+        for connections in (8, 32):
+            yield from token_fetch(product, stage, credential, connections, name, at_least)
+        yield integration_call(product, stage, integration, resource_address, name)
+        look_around(product, stage, credential, integration)
+        yield memory.most(f"web process, at most, {name}", list(product.processes.values()), memory.WEB)
+    finally:
+        product.stop()
 
 
 def token_fetch(
@@ -126,23 +127,6 @@ def token_fetch(
     yield compared(what, against, "answers/s", [(a.rate, b.rate) for a, b in rounds], at_least=at_least)
     slowest = [(a.percentile(99), b.percentile(99)) for a, b in rounds]
     yield compared(f"{what}, p99", f"{against}, p99", "ms", slowest, at_most=2.5)
-
-
-def compared(
-    what: str,
-    against: str,
-    unit: str,
-    rounds: list[tuple[float, float]],
-    *,
-    at_least: float | None = None,
-    at_most: float | None = None,
-) -> Line:
-    """The median of the rounds' ratios, and whether it is what was promised."""
-    ours, theirs = (round(statistics.median(each), 2) for each in zip(*rounds, strict=True))
-    ratio = round(statistics.median(a / b for a, b in rounds), 3)
-    kept = ratio >= at_least if at_least is not None else at_most is None or ratio <= at_most
-    promise = f">= {at_least}" if at_least is not None else f"<= {at_most}"
-    return Line(what, against, ours, theirs, unit, ratio, promise, kept)
 
 
 def integration_call(product: Product, stage: Stage, integration: str, address: str, database: str) -> Line:
@@ -166,33 +150,3 @@ def integration_call(product: Product, stage: Stage, integration: str, address: 
     a, b = statistics.median(ours), statistics.median(theirs)
     what, against = f"integration call, {database}", "plain requests session, same header"
     return Line(what, against, round(a, 2), round(b, 2), "ms", round(a / b, 3), "<= 10 ms more", a - b <= 10)
-
-
-def memory(product: Product, database: str) -> Line:
-    """The largest web process, after all that."""
-    largest = max(resident(pid) for number in range(WEB_PROCESSES) for pid in family(product, f"web.{number + 1}"))
-    return Line(
-        f"web process, resident, {database}",
-        "150 MB",
-        largest,
-        150.0,
-        "MB",
-        round(largest / 150, 3),
-        "<= 1",
-        largest <= 150,
-    )
-
-
-def family(product: Product, name: str) -> list[int]:
-    """The process and its children."""
-    pid = product.processes[name].pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *map(int, children)]
-
-
-def resident(pid: int) -> float:
-    """Megabytes (10⁶ bytes) of a process that are in memory."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return round(int(line.split()[1]) * 1024 / 1e6, 1)
-    raise RuntimeError(f"Process {pid} has ended.")

@@ -5,11 +5,8 @@ Both are in one database and asked of one web process, a request of each in turn
 
 import json
 import re
-import shutil
-import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -21,9 +18,10 @@ from credentials.models import ApiIntegration, Credential, OAuthToken
 from credentials.models.credential import Status
 from credentials.services.listing import PAGE, key
 from organizations.models import Bot, Organization
-from tests.bench.line import Line
+from tests.bench.installed import POSTGRESQL, missing
+from tests.bench.line import Line, Lines, NotMeasured, compared
 from tests.support.credentials import give_token, make_credential
-from tests.support.databases import POSTGRES_FOLDERS, Postgres, running_postgres
+from tests.support.databases import no_postgres, running_postgres
 from tests.support.journeys import Stage, Visitor, set_the_stage
 from tests.support.processes import executed
 from tests.support.product import Factory, Product
@@ -104,36 +102,25 @@ def pages(organization_id: str) -> dict[str, str]:
     return {words: urlencode(query) for words, query in asked.items()}
 
 
-def lines(folder: Path) -> list[Line]:
-    """On SQLite, and on PostgreSQL where it is installed."""
-    found: list[Line] = []
-    with ExitStack() as stack:
-        has_postgres = bool(shutil.which("initdb") or any(_installed(place) for place in POSTGRES_FOLDERS))
-        postgres = stack.enter_context(running_postgres()) if has_postgres else None
-        factory = Factory(folder, _given(postgres), start_web=executed)
-        for database in ("sqlite", "postgres") if postgres else ("sqlite",):
-            product = factory(workers=0, database=database)
-            try:
-                found += on(product, "PostgreSQL" if database == "postgres" else "SQLite")
-            finally:
-                product.stop()
-    return found
-
-
-def _installed(pattern: str) -> bool:
-    return any(Path("/").glob(f"{pattern.lstrip('/')}/initdb"))
-
-
-def _given(postgres: Postgres | None) -> Callable[[], Postgres]:
-    def server() -> Postgres:
-        if postgres is None:
-            raise RuntimeError("PostgreSQL is not installed.")
-        return postgres
-
-    return server
+def lines(folder: Path) -> Lines:
+    """On PostgreSQL where it is installed, and on SQLite."""
+    if why := missing(POSTGRESQL):
+        yield NotMeasured("the list on PostgreSQL", why)
+    else:
+        with running_postgres() as postgres:
+            factory = Factory(folder / "postgres", lambda: postgres, start_web=executed)
+            yield from on(factory(workers=0, database="postgres"), "PostgreSQL")
+    yield from on(Factory(folder / "sqlite", no_postgres, start_web=executed)(workers=0), "SQLite")
 
 
 def on(product: Product, database: str) -> Iterator[Line]:
+    try:
+        yield from pages_compared(product, database)
+    finally:
+        product.stop()
+
+
+def pages_compared(product: Product, database: str) -> Iterator[Line]:
     stage = set_the_stage(product)
     small = shell(product, _ANOTHER % stage.organization_id)
     asked: list[tuple[str, Mapping[str, str]]] = []
@@ -176,21 +163,14 @@ def compare(visitor: Visitor, what: str, large: str, small: str) -> Line:
     shown = [rows_of(visitor, address) for address in (large, small)]
     if shown[0] != shown[1]:
         raise RuntimeError(f"{what}: {shown[0]} rows are not compared with {shown[1]}.")
-    taken: list[tuple[float, float]] = []
-    for number in range(REQUESTS + 5):
-        pair = (seconds(visitor, large), seconds(visitor, small))
-        if number >= 5:
-            taken.append(pair)
-    ours, theirs = (statistics.median(side) * 1000 for side in zip(*taken, strict=True))
-    ratio = round(ours / theirs, 3)
-    against = f"{SMALL} instead of {LARGE:,} credentials"
-    return Line(what, against, round(ours, 1), round(theirs, 1), "ms", ratio, f"<= {AT_MOST}", ratio <= AT_MOST)
+    taken = [(milliseconds(visitor, large), milliseconds(visitor, small)) for _ in range(REQUESTS + 5)][5:]
+    return compared(what, f"{SMALL} instead of {LARGE:,} credentials", "ms", taken, at_most=AT_MOST)
 
 
-def seconds(visitor: Visitor, address: str) -> float:
+def milliseconds(visitor: Visitor, address: str) -> float:
     started = time.perf_counter()
     visitor.get(address)
-    return time.perf_counter() - started
+    return (time.perf_counter() - started) * 1000
 
 
 def rows_of(visitor: Visitor, address: str) -> int:

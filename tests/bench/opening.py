@@ -5,16 +5,17 @@ contentful paint within a second on loopback, and less than 200 kilobytes as the
 """
 
 import shutil
-import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.bench.line import Line
+from tests.bench.installed import CHROMIUM, missing
+from tests.bench.line import Line, Lines, NotMeasured, compared
 from tests.bench.listing import shell
 from tests.support.browser import FLAGS
+from tests.support.databases import no_postgres
 from tests.support.journeys import Visitor, set_the_stage
 from tests.support.processes import executed
 from tests.support.product import Factory, Product
@@ -49,24 +50,20 @@ class Opening:
     received: float
 
 
-def lines(folder: Path) -> list[Line]:
+def lines(folder: Path) -> Lines:
     """On SQLite; nothing where Chromium is not installed."""
-    program = shutil.which("chromium")
-    if program is None:
-        return []
-
-    def no_postgres() -> None:
-        raise RuntimeError("This area needs no PostgreSQL.")
-
-    product = Factory(folder, no_postgres, start_web=executed)(workers=0)  # type: ignore[arg-type]
+    if why := missing(CHROMIUM):
+        yield NotMeasured("what a browser receives and paints", why)
+        return
+    product = Factory(folder, no_postgres, start_web=executed)(workers=0)
     try:
         with sync_playwright() as playwright:
+            program = shutil.which("chromium")
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS, headless=True)
-            found = list(on(product, browser))
+            yield from on(product, browser)
             browser.close()
     finally:
         product.stop()
-    return found
 
 
 def on(product: Product, browser: Browser) -> Iterator[Line]:
@@ -83,18 +80,9 @@ def on(product: Product, browser: Browser) -> Iterator[Line]:
         ("first contentful paint, empty cache", "painted", "ms", MILLISECONDS),
         ("received on a first visit", "received", "kB", KILOBYTES),
     ):
-        large, small = (statistics.median(getattr(each[side], name) for each in rounds) for side in (0, 1))
-        against = f"{SMALL} instead of {LARGE:,} credentials"
-        yield Line(
-            what,
-            against,
-            round(large, 1),
-            round(small, 1),
-            unit,
-            round(large / small, 3),
-            f"< {most} {unit}",
-            large < most,
-        )
+        pairs = [(getattr(large, name), getattr(small, name)) for large, small in rounds]
+        line = compared(what, f"{SMALL} instead of {LARGE:,} credentials", unit, pairs)
+        yield replace(line, promise=f"< {most} {unit}", kept=line.value < most)
 
 
 def opening(browser: Browser, visitor: Visitor, address: str) -> Opening:

@@ -119,6 +119,11 @@ def running_postgres(**options: str) -> Iterator[Postgres]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def no_postgres() -> Postgres:
+    """For a `Factory` whose products are all on SQLite."""
+    raise RuntimeError("Nobody said that this would need PostgreSQL.")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server for the whole run."""
