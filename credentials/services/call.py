@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import requests
+from requests.structures import CaseInsensitiveDict
 
 from credentials import runtime
 from credentials.models import ApiIntegration, Credential
 from credentials.models.clock import database_now
 from credentials.oauth.redaction import redact
-from credentials.outbound import Blocked, TlsRefused, TooLarge, Unreachable, guarded_session
+from credentials.outbound import Blocked, GuardedAdapter, TlsRefused, TooLarge, Unreachable
 from credentials.runtime import NOBODY, OnBehalf, Ready
 from credentials.services import variables
 from credentials.services.answer_text import as_text
@@ -37,6 +38,8 @@ UNCERTAIN = frozenset({408, 500, 502, 504})
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 §9.2.2
 # A resource that turns down every token, because a right is missing, must not make us renew at every call.
 RENEWALS_AT_MOST, RENEWALS_WITHIN = 5, timedelta(minutes=5)
+# What every request has, unless the integration says otherwise.
+SENT_BY_US = {**requests.utils.default_headers(), "User-Agent": "BotAccounts"}
 DEFAULT_HEADERS = {
     "Accept": "application/json;charset=UTF-8",
     "Content-Type": "application/json;charset=UTF-8",
@@ -232,20 +235,22 @@ def send(prepared: Prepared, ready: Ready | None, *, seconds: float) -> Answer:
         context = ready.room.ssl_context(ready.material) if ready else None
     except ssl.SSLError:  # accepted when it was saved, and not any more: OpenSSL or its settings have changed
         return Answer(error="tls")
-    with guarded_session(deadline=seconds, max_bytes=MAX_ANSWER_BYTES, ssl_context=context) as session:
-        session.headers["User-Agent"] = "BotAccounts"
-        try:
-            response = session.request(
-                prepared.method,
-                prepared.url,
-                params=prepared.parameters,
-                headers=prepared.headers,
-                data=prepared.body,
-                auth=ready.room.authenticator(ready.material) if ready else None,
-                allow_redirects=False,
-            )
-        except requests.RequestException as failure:
-            return Answer(error=why(failure))
+    headers: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(SENT_BY_US)
+    headers.update(prepared.headers)
+    # Without a session of `requests`, which is for many requests, for cookies and for redirects, and takes its time.
+    adapter = GuardedAdapter(deadline=seconds, max_bytes=MAX_ANSWER_BYTES, ssl_context=context)
+    try:
+        request = requests.Request(
+            prepared.method,
+            prepared.url,
+            params=prepared.parameters,
+            headers=headers,
+            data=prepared.body,
+            auth=ready.room.authenticator(ready.material) if ready else None,
+        )
+        response = adapter.send(request.prepare())
+    except requests.RequestException as failure:
+        return Answer(error=why(failure))
     return Answer(response.status_code, dict(response.headers), as_text(response))
 
 
