@@ -1,9 +1,7 @@
 """Which programs there are: what cannot be measured without one is said to be missing."""
 
-import shutil
-from pathlib import Path
-
 from tests.support.databases import POSTGRES_FOLDERS
+from tests.support.processes import look_for_program
 
 POSTGRESQL, REDIS, CHROMIUM = "PostgreSQL", "Redis", "Chromium"
 _PROGRAMS = {POSTGRESQL: ("initdb", *POSTGRES_FOLDERS), REDIS: ("redis-server",), CHROMIUM: ("chromium",)}
@@ -11,11 +9,5 @@ _PROGRAMS = {POSTGRESQL: ("initdb", *POSTGRES_FOLDERS), REDIS: ("redis-server",)
 
 def missing(*names: str) -> str:
     """What of these is not installed, in words; "" where all are."""
-    absent = [name for name in names if not _is_there(*_PROGRAMS[name])]
+    absent = [name for name in names if not look_for_program(*_PROGRAMS[name])]
     return f"{' and '.join(absent)} not installed" if absent else ""
-
-
-def _is_there(program: str, *folders: str) -> bool:
-    if shutil.which(program):
-        return True
-    return any(any(Path("/").glob(f"{folder.lstrip('/')}/{program}")) for folder in folders)

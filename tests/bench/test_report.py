@@ -92,7 +92,7 @@ def test_only_the_areas_that_are_named_are_measured(areas: Areas, capsys: pytest
 
 @pytest.mark.parametrize("area", ["answering", "list", "opening", "refresh", "sweep"])
 def test_each_area_says_which_program_it_lacks(area: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(installed, "_is_there", lambda *_: False)
+    monkeypatch.setattr(installed, "look_for_program", lambda *_: "")
     found = bench.AREAS[area](tmp_path)
     first = next(found)
     found.close()  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from tests.sandbox.test_authorization_server import application, authorization_u
 from tests.support import preloaded
 from tests.support.canary import MARK, PASSWORD
 from tests.support.checkout import Checkout
-from tests.support.databases import Postgres
+from tests.support.databases import no_postgres
 from tests.support.product import Factory, Product
 from tests.support.remains import printed, remains, sightings
 from tests.support.sandbox_server import Application, Sandbox
@@ -30,10 +30,6 @@ WRAPPED = {
     "URL-encoded to the last letter": "".join(f"%{each:02x}" for each in SECRET.encode()).encode(),
     "in a session": base64.urlsafe_b64encode(zlib.compress(SECRET.encode() * 3)),
 }
-
-
-def no_postgres() -> Postgres:
-    raise AssertionError("nobody asks for it")
 
 
 def stopped(folder: Path, **env: str) -> Product:

@@ -57,18 +57,24 @@ def answers(url: str, status: int = 200) -> bool:
         connection.close()
 
 
-def find_program(name: str, *folders: str) -> str:
-    """Path of a program, from PATH or one of the glob patterns `folders` (newest last).
-
-    Where it is not installed the test is skipped with the reason, or fails if REQUIRE_EVERYTHING is set.
-    """
-    found = shutil.which(name)
-    if found:
+def look_for_program(name: str, *folders: str) -> str:
+    """Path of a program, from PATH or one of the glob patterns `folders` (newest last); "" where there is none."""
+    if found := shutil.which(name):
         return found
     for pattern in folders:
         candidates = sorted(Path("/").glob(f"{pattern.lstrip('/')}/{name}"))
         if candidates:
             return str(candidates[-1])
+    return ""
+
+
+def find_program(name: str, *folders: str) -> str:
+    """As `look_for_program`; where there is none the test is skipped with the reason.
+
+    It fails if REQUIRE_EVERYTHING is set.
+    """
+    if found := look_for_program(name, *folders):
+        return found
     reason = f"{name} is not installed"
     if os.environ.get("REQUIRE_EVERYTHING"):
         pytest.fail(f"{reason}, and REQUIRE_EVERYTHING allows no skip", pytrace=False)
