@@ -24,13 +24,6 @@ app.autodiscover_tasks()
 
 
 @worker_init.connect
-def keep_the_log_of_sqlite_open(**_: object) -> None:
-    from botaccounts import write_ahead_log
-
-    write_ahead_log.keep_open()
-
-
-@worker_init.connect
 def tell_the_workshop(sender: Any = None, **_: object) -> None:
     """How many threads there are, by the setting or by the command line."""
     from credentials.services import drain

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import redis
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -69,6 +68,8 @@ def _ask_database() -> None:
 
 
 def _ask_broker() -> None:
+    import redis  # 6 MB, and nobody asks where there is none
+
     client = redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=DEADLINE_SECONDS, socket_connect_timeout=DEADLINE_SECONDS
     )

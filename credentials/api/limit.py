@@ -12,7 +12,8 @@ import time
 
 from django.core.cache import cache
 from django.http import HttpRequest
-from redis.exceptions import RedisError
+
+from organizations.cache_errors import cache_errors
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def count_wrong_token(request: HttpRequest) -> None:
     try:
         cache.add(key, 0, WITHIN_SECONDS)
         count = cache.incr(key)
-    except (RedisError, ValueError):  # ValueError: it ended between the two
+    except (*cache_errors(), ValueError):  # ValueError: it ended between the two
         return
     if count <= WRONG_TOKENS:
         return

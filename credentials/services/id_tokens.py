@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import requests
 from django.core.cache import cache
-from redis.exceptions import RedisError
 
 from credentials.models import ConsumerIdentityProvider
 from credentials.models.identity_provider import Verification
@@ -14,6 +13,7 @@ from credentials.oauth import id_token
 from credentials.oauth.errors import OAuthFailure
 from credentials.oauth.id_token import Claims, InvalidIdToken, Keys, UnknownKey, UnusableKeys
 from credentials.outbound import guarded_session
+from organizations.cache_errors import cache_errors
 
 __all__ = ["InvalidIdToken", "verify"]
 
@@ -42,7 +42,7 @@ def _keys(provider: ConsumerIdentityProvider) -> tuple[Keys, bool]:
     if provider.verification == Verification.PUBLIC_KEY:
         return _read(provider.public_key, pem=True), True
     kept = None
-    with suppress(RedisError):
+    with suppress(*cache_errors()):
         kept = cache.get(_name(provider))
     if isinstance(kept, str):
         return _read(kept), False
@@ -54,7 +54,7 @@ def _newer_keys(provider: ConsumerIdentityProvider) -> Keys | None:
     try:
         if not cache.add(f"{_name(provider)}:asked", "1", REFETCH_EVERY_SECONDS):
             return None
-    except RedisError:
+    except cache_errors():
         return None
     return _fetch(provider)
 
@@ -69,7 +69,7 @@ def _fetch(provider: ConsumerIdentityProvider) -> Keys:
         raise OAuthFailure("keys_unavailable", "Its JWKS endpoint did not answer with keys.")
     text = answer.content.decode("utf-8", "replace")
     keys = _read(text)
-    with suppress(RedisError):
+    with suppress(*cache_errors()):
         cache.set(_name(provider), text, KEPT_SECONDS)
     return keys
 

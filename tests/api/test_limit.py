@@ -98,7 +98,11 @@ def test_a_request_without_a_token_is_no_wrong_token() -> None:
         assert Client().get("/api/v1/credentials").status_code == 401
 
 
-def test_where_the_counter_is_down_wrong_tokens_are_still_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_counter_is_down_wrong_tokens_are_still_refused(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
     def down(*args: object) -> None:
         raise RedisIsDown("connection refused")
 

@@ -50,8 +50,9 @@ def settings_with_redis(silent: str, monkeypatch: pytest.MonkeyPatch) -> dict[st
 
 
 @pytest.fixture
-def silent_cache(settings_with_redis: dict[str, Any]) -> RedisCache:
+def silent_cache(settings_with_redis: dict[str, Any], settings: Any) -> RedisCache:
     chosen = settings_with_redis["CACHES"]["default"]
+    settings.REDIS_URL = chosen["LOCATION"]
     return RedisCache(chosen["LOCATION"], {"OPTIONS": chosen["OPTIONS"]})
 
 

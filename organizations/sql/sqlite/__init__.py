@@ -1,0 +1,1 @@
+"""A backend for Django, derived from its own for SQLite."""

@@ -1,0 +1,150 @@
+"""On SQLite a request's connection waits for the next one, and brings nothing along from the last."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import requests
+from django.db import DatabaseError, connection
+from pytest_django import DjangoDbBlocker
+
+from organizations.sql.sqlite import base
+from tests.support.product import DATABASE, Product
+
+
+@pytest.fixture
+def somebody(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Callable[[], base.DatabaseWrapper]]:
+    """Makes requests of a database with one table; each has a wrapper of its own, as each thread has."""
+    settings = {**connection.settings_dict, "NAME": str(tmp_path / "some.sqlite3")}
+    with django_db_blocker.unblock():
+        with base.DatabaseWrapper(settings, "some").cursor() as cursor:
+            cursor.execute("CREATE TABLE seen (what text)")
+            cursor.execute("INSERT INTO seen VALUES ('before'), ('before')")
+        yield lambda: base.DatabaseWrapper(settings, "some")
+    for waiting in base._idle.pop(settings["NAME"], ()):
+        waiting.close()
+
+
+def rows(one: base.DatabaseWrapper) -> int:
+    with one.cursor() as cursor:
+        return int(cursor.execute("SELECT count(*) FROM seen").fetchone()[0])
+
+
+def the_same(first: base.DatabaseWrapper, then: base.DatabaseWrapper) -> bool:
+    """Whether what `first` leaves is what `then` takes."""
+    first.ensure_connection()
+    left = first.connection
+    first.close()
+    then.ensure_connection()
+    return then.connection is left
+
+
+def test_whoever_comes_next_takes_the_connection_that_was_left(somebody: Callable[[], base.DatabaseWrapper]) -> None:
+    first, then = somebody(), somebody()
+    assert the_same(first, then)
+    first.ensure_connection()
+    assert first.connection is not then.connection
+    assert rows(first) == rows(then) == 2
+
+
+def test_a_query_not_read_to_its_end_does_not_hold_the_next_request_in_the_past(
+    somebody: Callable[[], base.DatabaseWrapper],
+) -> None:
+    first, then = somebody(), somebody()
+    half_read = first.cursor()
+    half_read.execute("SELECT what FROM seen")
+    assert half_read.fetchone()
+    writer = somebody()
+    with writer.cursor() as cursor:
+        cursor.execute("INSERT INTO seen VALUES ('later')")
+    assert the_same(first, then)
+    assert rows(then) == 3
+    with pytest.raises(DatabaseError):
+        half_read.fetchone()
+
+
+def test_what_was_not_committed_is_never_somebody_elses(somebody: Callable[[], base.DatabaseWrapper]) -> None:
+    first, then = somebody(), somebody()
+    first.set_autocommit(False)
+    with first.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("INSERT INTO seen VALUES ('taken back')")
+    first.close()
+    assert rows(then) == 2
+    assert then.get_autocommit()
+
+
+def test_a_connection_in_the_middle_of_a_block_or_with_which_something_went_wrong_is_not_given_on(
+    somebody: Callable[[], base.DatabaseWrapper],
+) -> None:
+    first, then = somebody(), somebody()
+    held = first.cursor()
+    with pytest.raises(DatabaseError):
+        held.execute("SELECT * FROM nowhere")
+    assert not the_same(first, then)
+    # `held` belonged to the closed one: the next end has nothing to do with it.
+    assert the_same(first, somebody())
+    first.ensure_connection()
+    left = first.connection
+    first.in_atomic_block = True
+    first.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        left.execute("SELECT 1")
+
+
+def test_a_few_wait_and_the_others_are_closed(somebody: Callable[[], base.DatabaseWrapper]) -> None:
+    crowd = [somebody() for _ in range(base.IDLE + 2)]
+    for one in crowd:
+        one.ensure_connection()
+    left = [one.connection for one in crowd]
+    for one in crowd:
+        one.close()
+    assert list(base._idle[crowd[0].settings_dict["NAME"]]) == left[: base.IDLE]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        left[-1].execute("SELECT 1")
+
+
+def test_a_fork_leaves_those_of_its_parent_alone(somebody: Callable[[], base.DatabaseWrapper]) -> None:
+    first, then = somebody(), somebody()
+    first.ensure_connection()
+    left = first.connection
+    first.close()
+    if not (child := os.fork()):
+        then.ensure_connection()
+        os._exit(0 if then.connection is not left and rows(then) == 2 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    then.ensure_connection()
+    assert then.connection is left
+
+
+_ONE_REQUEST = """
+from pathlib import Path
+from django.db import connection
+connection.cursor().execute("SELECT 1 FROM django_migrations")
+connection.close()
+print(Path(str(connection.settings_dict["NAME"]) + "-wal").exists())
+"""
+
+
+def test_no_request_is_the_last_to_leave_the_database(product: Callable[..., Product]) -> None:
+    """What would fold and delete the write-ahead log, for the next one to make anew."""
+    still = product(web=0, workers=0)
+    assert still.manage("shell", "--verbosity", "0", "-c", _ONE_REQUEST).split() == ["True"]
+    assert not (still.folder / "var" / f"{DATABASE}-wal").exists()
+
+
+def test_what_waits_keeps_nobody_from_the_database(product: Callable[..., Product]) -> None:
+    running = product(web=1, workers=1)
+    assert requests.get(f"{running.url}/health/ready", timeout=20).ok
+    database = running.folder / "var" / DATABASE
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=20)) as somebody:
+        somebody.execute("BEGIN EXCLUSIVE")
+        somebody.execute("ROLLBACK")
+        assert somebody.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    running.stop()
+    with closing(sqlite3.connect(database)) as after:
+        assert after.execute("SELECT count(*) FROM django_migrations").fetchone()[0] > 0
+    assert not database.with_name(f"{DATABASE}-wal").exists()
