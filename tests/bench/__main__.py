@@ -1,4 +1,4 @@
-"""`make bench`: what the product does, held against what it cannot beat, as ratios. Loopback only, and bounded.
+"""`make bench`: what the product does, held against what does less, as ratios. Loopback only, and bounded.
 
 Both sides of a line are taken in alternating rounds of one run, so that whatever else the machine does hits both alike.
 Ends with 1 where a promise is not kept or an area broke.

@@ -53,7 +53,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _close(self) -> None:
         if self.connection is None or self.in_atomic_block or self.errors_occurred or len(self._waiting) >= IDLE:
-            super()._close()
+            super()._close()  # type: ignore[misc]  # the stubs do not know it
             return
         # A query that was not read to its end would have the next request see the database as it was then.
         for cursor in list(self._cursors):
