@@ -61,7 +61,7 @@ def _ask_database() -> None:
     # The thread's own connection: the request's may be inside a transaction or broken.
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")  # SQLite answers `SELECT 1` without its file
             cursor.fetchone()
     finally:
         connection.close()

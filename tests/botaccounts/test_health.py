@@ -5,9 +5,10 @@ import time
 
 import pytest
 import redis
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from botaccounts import health
+from organizations.sql.sqlite.base import DatabaseWrapper
 
 
 @pytest.fixture
@@ -42,6 +43,16 @@ def test_promise_17_without_a_database_it_names_it_with_503(client, database_che
     response = client.get("/health/ready")
     assert (response.status_code, response.json()) == (503, {"status": "unavailable", "down": ["database"]})
     assert client.get("/health/live").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_promise_17_a_database_without_its_tables_is_none(client, monkeypatch, tmp_path):
+    empty = {**connection.settings_dict, "NAME": str(tmp_path / "empty.sqlite3")}
+    database = DatabaseWrapper(empty, "empty")
+    database.inc_thread_sharing()
+    monkeypatch.setattr(health, "connection", database)
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()["down"]) == (503, ["database"])
 
 
 @pytest.mark.django_db(transaction=True)

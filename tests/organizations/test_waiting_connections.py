@@ -1,6 +1,5 @@
 """On SQLite a request's connection waits for the next one, and brings nothing along from the last."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -24,8 +23,7 @@ def somebody(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Cal
             cursor.execute("CREATE TABLE seen (what text)")
             cursor.execute("INSERT INTO seen VALUES ('before'), ('before')")
         yield lambda: base.DatabaseWrapper(settings, "some")
-    for waiting in base._idle.pop(settings["NAME"], ()):
-        waiting.close()
+    base._close_idle()
 
 
 def rows(one: base.DatabaseWrapper) -> int:
@@ -34,10 +32,10 @@ def rows(one: base.DatabaseWrapper) -> int:
 
 
 def the_same(first: base.DatabaseWrapper, then: base.DatabaseWrapper) -> bool:
-    """Whether what `first` leaves is what `then` takes."""
+    """Whether what `first` leaves at the end of its request is what `then` takes."""
     first.ensure_connection()
     left = first.connection
-    first.close()
+    first.close_if_unusable_or_obsolete()
     then.ensure_connection()
     return then.connection is left
 
@@ -102,22 +100,83 @@ def test_a_few_wait_and_the_others_are_closed(somebody: Callable[[], base.Databa
     left = [one.connection for one in crowd]
     for one in crowd:
         one.close()
-    assert list(base._idle[crowd[0].settings_dict["NAME"]]) == left[: base.IDLE]
+    assert list(base.waiting(crowd[0].settings_dict["NAME"])) == left[: base.IDLE]
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         left[-1].execute("SELECT 1")
 
 
-def test_a_fork_leaves_those_of_its_parent_alone(somebody: Callable[[], base.DatabaseWrapper]) -> None:
+def test_what_is_closed_already_and_what_another_settings_name_means_are_no_stumbling_block(
+    somebody: Callable[[], base.DatabaseWrapper], tmp_path: Path
+) -> None:
     first, then = somebody(), somebody()
     first.ensure_connection()
-    left = first.connection
+    held = first.cursor()
+    first.connection.close()
     first.close()
-    if not (child := os.fork()):
-        then.ensure_connection()
-        os._exit(0 if then.connection is not left and rows(then) == 2 else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert held is not None
+    assert rows(then) == 2
+    left = then.connection
+    then.settings_dict = {**then.settings_dict, "NAME": str(tmp_path / "another.sqlite3")}
+    then.close()
     then.ensure_connection()
-    assert then.connection is left
+    assert then.connection is not left
+
+
+def test_what_waits_for_a_file_is_not_asked_once_another_is_in_its_place(
+    somebody: Callable[[], base.DatabaseWrapper],
+) -> None:
+    first, then = somebody(), somebody()
+    file = Path(first.settings_dict["NAME"])
+    first.ensure_connection()
+    first.close()
+    file.unlink()
+    file.touch()
+    with then.cursor() as cursor, pytest.raises(DatabaseError, match="no such table"):
+        cursor.execute("SELECT what FROM seen")
+    file.unlink()
+    maker, follower = somebody(), somebody()
+    maker.ensure_connection()
+    made = maker.connection
+    maker.close()
+    file.unlink()
+    follower.ensure_connection()
+    assert follower.connection is not made
+
+
+_LOCKS_OF_A_FORK = """
+import os
+from pathlib import Path
+from django.db import connection, connections
+
+def locks():
+    connection.ensure_connection()
+    return sum(line.split()[4] == str(os.getpid()) for line in Path("/proc/locks").read_text().splitlines())
+
+alone = locks()
+connection.close()
+if not (child := os.fork()):
+    try:
+        os._exit(0 if locks() == alone > 0 else 1)
+    finally:
+        os._exit(2)
+print(os.waitpid(child, 0)[1])
+connection.ensure_connection()
+parents = connection.connection
+if not (child := os.fork()):
+    try:
+        connections.close_all()
+        connection.ensure_connection()
+        os._exit(0 if connection.connection is not parents else 1)
+    finally:
+        os._exit(2)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_fork_holds_locks_of_its_own_and_uses_nothing_of_its_parents(product: Callable[..., Product]) -> None:
+    """SQLite knows in each process what it has locked; a fork would believe to have what its parent has."""
+    still = product(web=0, workers=0)
+    assert still.manage("shell", "--verbosity", "0", "-c", _LOCKS_OF_A_FORK).split() == ["0", "0"]
 
 
 _ONE_REQUEST = """
