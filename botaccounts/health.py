@@ -1,7 +1,7 @@
 """Whether this process lives, and whether what it needs is there. For load balancers; nothing here is secret.
 
 A probe runs in a thread of its own, because neither a database driver nor a connection pool promises to give up in
-time. While an earlier probe of the same thing still hangs, no second one is started: the answer is "down".
+time. Whoever asks meanwhile waits for the same one. While it hangs, no second one is started: the answer is "down".
 """
 
 import logging
@@ -26,25 +26,26 @@ class Probe:
     def __init__(self, name: str, check: Callable[[], None]) -> None:
         self.name = name
         self._check = check
-        self._running = threading.Lock()
+        self._guard = threading.Lock()
+        self._latest: Attempt | None = None
 
     def start(self) -> "Attempt | None":
-        """Begin the check; None while the one before still hangs."""
-        if not self._running.acquire(blocking=False):
-            return None
-        attempt = Attempt(self.name, self._check, self._running.release)
-        attempt.start()
-        return attempt
+        """The attempt that is under way, or a new one; None while one hangs for longer than anybody waits for it."""
+        with self._guard:
+            if self._latest is None or not self._latest.is_alive():
+                self._latest = Attempt(self.name, self._check)
+                self._latest.start()
+            return None if time.monotonic() > self._latest.deadline else self._latest
 
 
 class Attempt(threading.Thread):
     """One run of a check."""
 
-    def __init__(self, name: str, check: Callable[[], None], finished: Callable[[], None]) -> None:
+    def __init__(self, name: str, check: Callable[[], None]) -> None:
         super().__init__(name=f"health-{name}", daemon=True)
         self.passed = False
+        self.deadline = time.monotonic() + DEADLINE_SECONDS
         self._check = check
-        self._finished = finished
 
     def run(self) -> None:
         try:
@@ -53,8 +54,6 @@ class Attempt(threading.Thread):
         except Exception:
             # Whatever is wrong with it, it is down; the log says what.
             logger.warning("%s: the check failed", self.name, exc_info=True)
-        finally:
-            self._finished()
 
 
 def _ask_database() -> None:

@@ -17,10 +17,10 @@ import requests
 
 from tests.bench import memory
 from tests.bench.drive import Seen, drive, request_text
-from tests.bench.installed import POSTGRESQL, missing
+from tests.bench.installed import POSTGRESQL, REDIS, missing
 from tests.bench.line import Line, Lines, NotMeasured, compared
 from tests.bench.pages import look_around
-from tests.support.databases import no_postgres, running_postgres
+from tests.support.databases import no_postgres, running_postgres, running_redis
 from tests.support.journeys import Stage, set_the_stage
 from tests.support.processes import executed
 from tests.support.product import Factory, Product
@@ -79,22 +79,24 @@ def resource() -> Iterator[str]:
 
 
 def lines(folder: Path) -> Lines:
-    """Two web processes, on PostgreSQL that syncs its disk and then on SQLite."""
+    """Two web processes, on PostgreSQL that syncs its disk with a Redis beside it, and then on SQLite."""
     with resource() as address:
-        if why := missing(POSTGRESQL):
+        if why := missing(POSTGRESQL, REDIS):
             yield NotMeasured("answers on PostgreSQL", why)
         else:
-            with running_postgres(fsync="on") as postgres:
-                yield from on(Factory(folder / "postgres", lambda: postgres, start_web=executed), "postgres", address)
-        yield from on(Factory(folder / "sqlite", no_postgres, start_web=executed), "sqlite", address)
+            (folder / "redis").mkdir()
+            with running_postgres(fsync="on") as postgres, running_redis(folder / "redis") as redis:
+                several = Factory(folder / "postgres", lambda: postgres, start_web=executed)
+                yield from on(several, address, database="postgres", redis_url=redis.url)
+        yield from on(Factory(folder / "sqlite", no_postgres, start_web=executed), address, database="sqlite")
 
 
-def on(factory: Factory, database: str, resource_address: str) -> Iterator[Line]:
+def on(factory: Factory, resource_address: str, *, database: str, redis_url: str = "") -> Iterator[Line]:
     env = {
         "DJANGO_SETTINGS_MODULE": "tests.bench.settings",
         "OUTBOUND_ALLOW": str(urlsplit(resource_address).netloc),
     }
-    product = factory(web=WEB_PROCESSES, workers=0, database=database, env=env)
+    product = factory(web=WEB_PROCESSES, workers=0, database=database, redis_url=redis_url, env=env)
     try:
         stage = set_the_stage(product)
         script = _FURNISH % {**vars(stage), "resource": resource_address}

@@ -50,6 +50,7 @@ def pages(organization_id: str, credential: str, integration: str) -> list[str]:
         "/api/v1/docs",
         "/api/v1/openapi.json",
         "/metrics",
+        "/health/ready",
     ]
 
 

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 from django.db import OperationalError, connection
+from django.test import Client
 
 from botaccounts import health
 from organizations.sql.sqlite.base import DatabaseWrapper
@@ -87,6 +89,30 @@ def test_a_database_that_hangs_is_down_within_the_deadline_and_asked_once(client
         assert len(asked) == 1
     finally:
         let_go.set()
+
+
+def test_who_asks_while_the_database_is_being_asked_is_told_the_same(monkeypatch):
+    asked, joined, let_go = [], threading.Semaphore(0), threading.Event()
+
+    def answer():
+        asked.append(1)
+        assert let_go.wait(30)
+
+    class Counted(health.Probe):
+        def start(self):
+            attempt = super().start()
+            joined.release()
+            return attempt
+
+    monkeypatch.setattr(health, "_database", Counted("database", answer))
+    with ThreadPoolExecutor() as balancers:
+        told = [balancers.submit(Client().get, "/health/ready") for _ in range(3)]
+        assert all(joined.acquire(timeout=30) for _ in told)
+        let_go.set()
+        assert [each.result().status_code for each in told] == [200, 200, 200]
+    assert len(asked) == 1
+    monkeypatch.setattr(health, "_database", health.Probe("database", refuse))
+    assert Client().get("/health/ready").status_code == 503
 
 
 def test_only_reading_is_asked_for(client):
