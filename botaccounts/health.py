@@ -29,7 +29,7 @@ class Probe:
         self._guard = threading.Lock()
         self._latest: Attempt | None = None
 
-    def start(self) -> "Attempt | None":
+    def attempt(self) -> "Attempt | None":
         """The attempt that is under way, or a new one; None while one hangs for longer than anybody waits for it."""
         with self._guard:
             if self._latest is None or not self._latest.is_alive():
@@ -60,6 +60,8 @@ def _ask_database() -> None:
     # The thread's own connection: the request's may be inside a transaction or broken.
     try:
         with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute("PRAGMA shrink_memory")  # it would answer from the pages that it remembers
             cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")  # SQLite answers `SELECT 1` without its file
             cursor.fetchone()
     finally:
@@ -94,11 +96,10 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when database and broker answer within two seconds; else 503 and the names of what does not."""
     probes = [_database, _broker] if settings.REDIS_URL else [_database]
-    attempts = {probe.name: probe.start() for probe in probes}
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    attempts = {probe.name: probe.attempt() for probe in probes}
     for attempt in attempts.values():
         if attempt is not None:
-            attempt.join(max(0.0, deadline - time.monotonic()))
+            attempt.join(max(0.0, attempt.deadline - time.monotonic()))
     down = [name for name, attempt in attempts.items() if attempt is None or not attempt.passed]
     if down:
         return JsonResponse({"status": "unavailable", "down": down}, status=503)

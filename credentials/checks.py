@@ -226,7 +226,10 @@ def _savepoint() -> AbstractContextManager[Any]:
 
 
 def _hang_up() -> None:
-    """A server that forks its workers must not hand them this connection or the threads of its pool."""
+    """A server that forks its workers must not hand them this connection or the threads of its pool.
+
+    On SQLite it waits for the next one; `organizations.sql.sqlite.idle` closes it before a fork.
+    """
     if connection.in_atomic_block:
         return
     connection.close()

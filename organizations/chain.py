@@ -167,10 +167,8 @@ def _append_alone() -> str:
 
 
 def _write(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
-    fields, numbers = _fields(), []
-    one = f"({', '.join(['%s'] * len(fields))})"
-    columns = ", ".join(str(field.column) for field in fields)
-    with connection.cursor() as cursor:
+    names, numbers = [field.attname for field in _fields()], []
+    with prepared.cursor() as cursor:
         moved = [prepared.stored((head.position, head.hash, head.chain_id)) for head in heads]
         cursor.executemany(
             f"UPDATE {AuditChain._meta.db_table} SET position = %s, head = %s WHERE id = %s",  # noqa: S608
@@ -178,14 +176,19 @@ def _write(heads: Sequence[Head], rows: Sequence[Row]) -> list[int]:
         )
         for start in range(0, len(rows), ROWS_AT_ONCE):
             some = rows[start : start + ROWS_AT_ONCE]
-            statement = (
-                f"INSERT INTO {AuditEntry._meta.db_table} ({columns}) VALUES {', '.join([one] * len(some))} "  # noqa: S608
-                "RETURNING id"
-            )
-            values = [field.get_db_prep_save(row[field.attname], connection) for row in some for field in fields]
-            cursor.execute(statement, values)
+            cursor.execute(_insert(len(some)), prepared.stored([row[name] for row in some for name in names]))
             numbers += [number for (number,) in cursor.fetchall()]
     return numbers
+
+
+@functools.cache
+def _insert(rows: int) -> str:
+    columns = [str(field.column) for field in _fields()]
+    one = f"({', '.join(['%s'] * len(columns))})"
+    return (
+        f"INSERT INTO {AuditEntry._meta.db_table} ({', '.join(columns)}) VALUES {', '.join([one] * rows)} "  # noqa: S608
+        "RETURNING id"
+    )
 
 
 def _as_read(identity: Any) -> uuid.UUID:
@@ -212,5 +215,5 @@ def _hash(row: Row) -> str:
 
 def _around_position(row: Row) -> tuple[str, str]:
     """The JSON that is hashed, cut where the position stands, which is known once the chain is locked."""
-    at = row["at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    at = row["at"].astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     return f"{_encode([str(row['chain_id'])])[:-1]},", f",{_encode([at, *(row[name] for name in _HASHED)])[1:]}"

@@ -15,7 +15,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from organizations import chain
 from organizations.entries import NewEntry, cleaned
@@ -98,6 +98,9 @@ class _Committer:
                 queue = self._queues[chain_id] = deque()
             queue.append(ticket)
         if not leads:
+            if connection.vendor == "sqlite":
+                # Few of its connections are kept; the leader may be about to open one more.
+                connection.close()
             ticket.turn.acquire()
         if not (ticket.committed or ticket.error):
             self._lead(chain_id, queue)

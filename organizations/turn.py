@@ -6,11 +6,11 @@ once, and so do the workers who renew many tokens. Other writers need not know o
 """
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 SUFFIX = "-turn"
 
@@ -18,11 +18,15 @@ SUFFIX = "-turn"
 @contextmanager
 def in_turn() -> Iterator[None]:
     """Hold the turn of this database; nothing where it is no SQLite file."""
-    path = Path(str(connection.settings_dict["NAME"])) if connection.vendor == "sqlite" else None
-    if path is None or not path.is_file():
+    database = connections[DEFAULT_DB_ALIAS]
+    name = str(database.settings_dict["NAME"])
+    if database.vendor != "sqlite" or not os.path.isfile(name):  # noqa: PTH113 - at each use of a credential
         yield
         return
     # A file of each holder's own, because the lock belongs to the open file. Closing it gives the turn away.
-    with path.with_name(path.name + SUFFIX).open("a") as lock:
+    lock = os.open(name + SUFFIX, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)

@@ -1,13 +1,13 @@
-"""Statements that are asked thousands of times: on PostgreSQL planned once a connection instead of at every use.
+"""Statements that are asked thousands of times, without what Django does for each of them.
 
-Django binds parameters in the client, which PostgreSQL has to parse and plan anew each time. Here they are bound in the
-server and prepared after the first uses, unless `prepare_threshold` of the connection is off (a pooler in between that
-knows no prepared statements). Elsewhere this is Django's own cursor.
+On PostgreSQL they are planned once a connection instead of at every use: parameters are bound in the server, and the
+statement is prepared after the first uses, unless `prepare_threshold` of the connection is off (a pooler in between
+that knows no prepared statements).
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -18,35 +18,15 @@ if TYPE_CHECKING:
     from organizations.sql.postgresql.base import DatabaseWrapper
 
 
-@contextmanager
-def cursor() -> Iterator[Any]:
-    """A cursor with `execute`, `fetchone` and `fetchall`; its errors are Django's.
+def cursor() -> AbstractContextManager[Any]:
+    """A cursor with `execute`, `executemany`, `fetchone` and `fetchall`; its errors are Django's.
 
     `OperationalError` also where a kept plan has to be forgotten. Whoever asks again after a connection was lost gets
     another one.
     """
     # `django.db.connection` looks this up at each use of it, and there would be many.
-    database = connections[DEFAULT_DB_ALIAS]
-    if database.vendor != "postgresql":
-        with database.cursor() as djangos:
-            yield djangos
-        return
-    import psycopg  # not installed where the database is SQLite
-
-    database.ensure_connection()
-    try:
-        with database.wrap_database_errors:
-            try:
-                with psycopg.Cursor(database.connection) as bound_in_the_server:
-                    yield bound_in_the_server
-            except psycopg.errors.FeatureNotSupported:
-                # The type of a column was changed beneath a kept plan, which this connection would try for ever.
-                database.connection.close()
-                raise psycopg.OperationalError("The plan of a statement does not fit the table any more.") from None
-    finally:
-        # Within a transaction its end does that.
-        if database.connection is not None and database.connection.closed and not database.in_atomic_block:
-            database.close()
+    plain: AbstractContextManager[Any] = connections[DEFAULT_DB_ALIAS].plain_cursor()  # type: ignore[attr-defined]
+    return plain
 
 
 def rows(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -98,15 +78,19 @@ def for_no_key_update(*aliases: str) -> str:
 
 
 def stored(parameters: Sequence[Any]) -> Sequence[Any]:
-    """Parameters as the database holds them. PostgreSQL's driver knows every type."""
+    """Parameters as the database holds them. PostgreSQL's driver knows every type but that of JSON."""
     if connections[DEFAULT_DB_ALIAS].vendor == "postgresql":
         return parameters
     return [_as_sqlite_holds_it(each) for each in parameters]
 
 
 def _as_sqlite_holds_it(value: Any) -> Any:
-    if isinstance(value, list):
-        return json.dumps([_as_sqlite_holds_it(each) for each in value])
+    if isinstance(value, (str, int)):
+        return value
+    if isinstance(value, UUID):
+        return value.hex
     if isinstance(value, datetime):
         return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value)
-    return value.hex if isinstance(value, UUID) else value
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return json.dumps([_as_sqlite_holds_it(each) for each in value]) if isinstance(value, list) else value

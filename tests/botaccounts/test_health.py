@@ -11,6 +11,7 @@ from django.test import Client
 
 from botaccounts import health
 from organizations.sql.sqlite.base import DatabaseWrapper
+from tests.support.processes import wait_until
 
 
 @pytest.fixture
@@ -99,8 +100,8 @@ def test_who_asks_while_the_database_is_being_asked_is_told_the_same(monkeypatch
         assert let_go.wait(30)
 
     class Counted(health.Probe):
-        def start(self):
-            attempt = super().start()
+        def attempt(self):
+            attempt = super().attempt()
             joined.release()
             return attempt
 
@@ -113,6 +114,42 @@ def test_who_asks_while_the_database_is_being_asked_is_told_the_same(monkeypatch
     assert len(asked) == 1
     monkeypatch.setattr(health, "_database", health.Probe("database", refuse))
     assert Client().get("/health/ready").status_code == 503
+
+
+def test_nobody_is_told_more_of_an_attempt_than_its_deadline_allows(monkeypatch):
+    """Who comes late waits as long as the first one does, not as long again."""
+    monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.4)
+    let_go = threading.Event()
+    probe = health.Probe("database", lambda: let_go.wait(30))
+    monkeypatch.setattr(health, "_database", probe)
+    waits = []
+    join = health.Attempt.join
+    monkeypatch.setattr(health.Attempt, "join", lambda self, timeout: (waits.append(timeout), join(self, timeout)))
+    try:
+        late = probe.attempt()
+        wait_until(lambda: time.monotonic() > late.deadline - 0.2, seconds=20, what="half of its time to pass")
+        assert Client().get("/health/ready").status_code == 503
+        assert all(0 <= each <= 0.2 for each in waits)
+    finally:
+        let_go.set()
+
+
+def test_promise_17_a_database_is_not_well_because_it_is_remembered(monkeypatch, tmp_path, django_db_blocker):
+    """SQLite keeps pages; a connection that has read the row before would not look whether it is still there."""
+    file = tmp_path / "some.sqlite3"
+    with django_db_blocker.unblock():
+        database = DatabaseWrapper({**connection.settings_dict, "NAME": str(file)}, "some")
+        database.inc_thread_sharing()
+        monkeypatch.setattr(health, "connection", database)
+        with database.cursor() as cursor:
+            cursor.execute("CREATE TABLE django_migrations (id integer)")
+            cursor.execute("INSERT INTO django_migrations VALUES (1)")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+        assert Client().get("/health/ready").status_code == 200
+        with file.open("r+b") as disk:
+            disk.write(b"\xff" * file.stat().st_size)
+        assert Client().get("/health/ready").status_code == 503
 
 
 def test_only_reading_is_asked_for(client):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 from pytest_django import DjangoDbBlocker
 
 from organizations.sql.sqlite import base
+from organizations.sql.sqlite.idle import AT_MOST, File, file_of
 from tests.support.product import DATABASE, Product
 
 
@@ -20,10 +21,25 @@ def somebody(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Cal
     settings = {**connection.settings_dict, "NAME": str(tmp_path / "some.sqlite3")}
     with django_db_blocker.unblock():
         with base.DatabaseWrapper(settings, "some").cursor() as cursor:
-            cursor.execute("CREATE TABLE seen (what text)")
+            cursor.execute("CREATE TABLE seen (what text NOT NULL)")
             cursor.execute("INSERT INTO seen VALUES ('before'), ('before')")
         yield lambda: base.DatabaseWrapper(settings, "some")
-    base._close_idle()
+    while left := base.idle.take(the_file(base.DatabaseWrapper(settings, "some"))):
+        left.close()
+
+
+def the_file(one: base.DatabaseWrapper) -> File:
+    found = file_of(one.settings_dict["NAME"])
+    assert found
+    return found
+
+
+def is_closed(one: sqlite3.Connection) -> bool:
+    try:
+        one.execute("SELECT 1")
+    except sqlite3.ProgrammingError as error:
+        return "closed" in str(error)
+    return False
 
 
 def rows(one: base.DatabaseWrapper) -> int:
@@ -89,20 +105,33 @@ def test_a_connection_in_the_middle_of_a_block_or_with_which_something_went_wron
     left = first.connection
     first.in_atomic_block = True
     first.close()
-    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        left.execute("SELECT 1")
+    assert is_closed(left)
+
+
+def test_what_went_wrong_in_a_block_that_was_taken_back_counts_too(
+    somebody: Callable[[], base.DatabaseWrapper], request: pytest.FixtureRequest
+) -> None:
+    first = somebody()
+    connections["some"] = first
+    request.addfinalizer(lambda: connections.__delitem__("some"))
+    with pytest.raises(DatabaseError), transaction.atomic(using="some"), first.cursor() as cursor:
+        cursor.execute("SELECT * FROM nowhere")
+    assert not first.errors_occurred
+    assert not the_same(first, somebody())
+    # A refusal is nothing wrong with the connection.
+    with pytest.raises(IntegrityError), transaction.atomic(using="some"), first.cursor() as cursor:
+        cursor.execute("INSERT INTO seen VALUES (NULL)")
+    assert the_same(first, somebody())
 
 
 def test_a_few_wait_and_the_others_are_closed(somebody: Callable[[], base.DatabaseWrapper]) -> None:
-    crowd = [somebody() for _ in range(base.IDLE + 2)]
+    crowd = [somebody() for _ in range(AT_MOST + 2)]
     for one in crowd:
         one.ensure_connection()
     left = [one.connection for one in crowd]
     for one in crowd:
         one.close()
-    assert list(base.waiting(crowd[0].settings_dict["NAME"])) == left[: base.IDLE]
-    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        left[-1].execute("SELECT 1")
+    assert [is_closed(one) for one in left] == [False] * AT_MOST + [True] * 2
 
 
 def test_what_is_closed_already_and_what_another_settings_name_means_are_no_stumbling_block(
@@ -128,19 +157,32 @@ def test_what_waits_for_a_file_is_not_asked_once_another_is_in_its_place(
     first, then = somebody(), somebody()
     file = Path(first.settings_dict["NAME"])
     first.ensure_connection()
+    outdated = first.connection
     first.close()
-    file.unlink()
+    file.rename(file.with_name("away"))  # its number is taken as long as it is there
     file.touch()
     with then.cursor() as cursor, pytest.raises(DatabaseError, match="no such table"):
         cursor.execute("SELECT what FROM seen")
-    file.unlink()
+    assert is_closed(outdated)
+
+
+def test_who_makes_the_file_leaves_a_connection_like_all_others(somebody: Callable[[], base.DatabaseWrapper]) -> None:
     maker, follower = somebody(), somebody()
-    maker.ensure_connection()
-    made = maker.connection
-    maker.close()
-    file.unlink()
-    follower.ensure_connection()
-    assert follower.connection is not made
+    file = Path(maker.settings_dict["NAME"])
+    file.rename(file.with_name("away"))
+    assert the_same(maker, follower)
+
+
+def test_one_whose_file_was_replaced_while_it_was_used_is_closed(somebody: Callable[[], base.DatabaseWrapper]) -> None:
+    first, then = somebody(), somebody()
+    file = Path(first.settings_dict["NAME"])
+    first.ensure_connection()
+    used = first.connection
+    file.rename(file.with_name("away"))
+    then.ensure_connection()
+    then.close()
+    first.close()
+    assert is_closed(used)
 
 
 _LOCKS_OF_A_FORK = """

@@ -17,9 +17,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db.backends.postgresql import base
-from psycopg import Connection, Error
+from psycopg import Connection, Cursor, Error, OperationalError
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap
+from psycopg.errors import FeatureNotSupported
 from psycopg.pq import Format
 from psycopg_pool import ConnectionPool
 
@@ -60,6 +61,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
             yield
         finally:
             self._as_it_comes = False
+
+    @contextmanager
+    def plain_cursor(self) -> Iterator[Any]:
+        """A cursor that binds parameters in the server, which keeps the plans of statements that are asked often.
+
+        Django binds them in the client, so that PostgreSQL has to parse and plan each anew.
+        """
+        self.ensure_connection()
+        try:
+            with self.wrap_database_errors:
+                try:
+                    with Cursor(self.connection) as bound_in_the_server:
+                        yield bound_in_the_server
+                except FeatureNotSupported:
+                    # The type of a column was changed beneath a kept plan, which this connection would try for ever.
+                    self.connection.close()
+                    raise OperationalError("The plan of a statement does not fit the table any more.") from None
+        finally:
+            # Within a transaction its end does that.
+            if self.connection is not None and self.connection.closed and not self.in_atomic_block:
+                self.close()
 
     def get_connection_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = super().get_connection_params()
