@@ -12,7 +12,7 @@ from typing import Any
 
 from organizations.models import SYSTEM_CHAIN, AuditChain, AuditEntry, AuditEntryQuerySet, Organization
 
-BATCH = 1000
+BATCH = 200  # an entry takes 2 kB of memory, and several people may export at once
 CLOCKS_DIFFER = timedelta(minutes=10)
 
 

@@ -13,7 +13,7 @@ import time
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from credentials.cache_errors import cache_errors
+from credentials.services.cache_errors import cache_errors
 
 logger = logging.getLogger(__name__)
 

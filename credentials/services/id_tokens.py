@@ -7,13 +7,13 @@ from contextlib import suppress
 import requests
 from django.core.cache import cache
 
-from credentials.cache_errors import cache_errors
 from credentials.models import ConsumerIdentityProvider
 from credentials.models.identity_provider import Verification
 from credentials.oauth import id_token
 from credentials.oauth.errors import OAuthFailure
 from credentials.oauth.id_token import Claims, InvalidIdToken, Keys, UnknownKey, UnusableKeys
 from credentials.outbound import guarded_session
+from credentials.services.cache_errors import cache_errors
 
 __all__ = ["InvalidIdToken", "verify"]
 

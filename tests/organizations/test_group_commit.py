@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from organizations import audit, chain, group_commit
 from organizations.audit import Actor, NewEntry
@@ -70,6 +70,18 @@ def test_whoever_waits_is_written_by_the_first_in_one_transaction(gate: Gate) ->
     assert sorted(int(each) for each in AuditEntry.objects.values_list("object_id", flat=True)) == list(range(12))
     assert audit.verify(SYSTEM_CHAIN).ok
     assert len(set(AuditEntry.objects.values_list("at", flat=True))) == 1
+
+
+def test_who_waits_for_somebody_elses_commit_gives_its_connection_back(gate: Gate) -> None:
+    """On SQLite few are kept: with sixteen requests under way most would open one of their own each time."""
+
+    def bot(number: int) -> bool:
+        AuditEntry.objects.count()
+        append(number)
+        return connection.connection is None
+
+    assert sorted(map(bool, together(gate, [lambda n=n: bot(n) for n in range(5)]))) == [False] + [True] * 4  # type: ignore[misc]
+    assert AuditEntry.objects.count() == 5
 
 
 def test_under_a_storm_every_entry_is_there_once() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, connections, transaction
 from pytest_django import DjangoDbBlocker
 
 from organizations.sql.sqlite import base
@@ -78,6 +78,24 @@ def test_a_query_not_read_to_its_end_does_not_hold_the_next_request_in_the_past(
     assert rows(then) == 3
     with pytest.raises(DatabaseError):
         half_read.fetchone()
+
+
+def test_a_plain_cursor_leaves_nothing_half_read_and_is_refused_in_a_block_that_is_broken(
+    somebody: Callable[[], base.DatabaseWrapper],
+) -> None:
+    first, writer = somebody(), somebody()
+    with first.plain_cursor() as half_read:
+        half_read.execute("SELECT what FROM seen WHERE what LIKE %s || '%%'", ["bef"])
+        assert half_read.fetchone() == ("before",)
+    with writer.cursor() as cursor:
+        cursor.execute("INSERT INTO seen VALUES ('later')")
+    assert rows(first) == 3
+    with pytest.raises(OperationalError, match="nowhere"), first.plain_cursor() as cursor:
+        cursor.execute("SELECT * FROM nowhere")
+    first.needs_rollback = True
+    first.in_atomic_block = True
+    with pytest.raises(transaction.TransactionManagementError), first.plain_cursor():
+        pass
 
 
 def test_what_was_not_committed_is_never_somebody_elses(somebody: Callable[[], base.DatabaseWrapper]) -> None:
