@@ -1,8 +1,10 @@
 """Keep a process whose threads take turns on one core: the one that others use least.
 
 The threads of one interpreter run one at a time. Spread over several cores, each turn wakes another core up, which
-finds the caches of the last one cold: on one, a worker renews more tokens a second (`docs/performance.md`). Where
-others need the core, the process moves. Linux only (sched_setaffinity(2), proc_stat(5)); elsewhere nothing happens.
+finds the caches of the last one cold: on one, a worker renews more tokens a second, and a web process hands more of
+them out (`docs/performance.md`). Where others need the core, the process moves. What computes for long without the
+interpreter's lock does so elsewhere (`anywhere`). Linux only (sched_setaffinity(2), proc_stat(5)); elsewhere nothing
+happens.
 """
 
 import contextlib
@@ -11,9 +13,12 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from django.core.signals import request_started
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +27,9 @@ LOOK_EVERY = (5.0, 15.0)
 # A core has to be that much freer, as a share of the time: every move costs the caches.
 WORTH_A_MOVE = 0.2
 _dice = random.SystemRandom()
+# Where this process stays, and where it may be; nothing as long as it has not settled.
+_home: set[int] = set()
+_allowed: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -33,18 +41,30 @@ class Reading:
     own: float
 
 
+def settle_at_first_request() -> None:
+    """A server may load the application in a process that only forks those which answer."""
+    request_started.connect(_settle_once, weak=False)
+
+
+def _settle_once(**_: object) -> None:
+    if request_started.disconnect(_settle_once):
+        settle()
+
+
 def settle() -> bool:
     """Move this process to one core, and let a thread see to its staying a good one. False where there is no choice."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
     if len(cores) < 2:
         return False
-    home = _dice.choice(cores)
     try:
-        before = read(cores)
+        before, settled = read(cores), inhabitants()
+        # By chance among equals: processes that start at the same moment do not see each other yet.
+        home = min(cores, key=lambda core: (settled[core], _dice.random()))
         move({home})
     except (OSError, ValueError) as refusal:  # a sandbox may forbid either, or tell something else
         logger.info("The process stays on all cores: %s", refusal)
         return False
+    _allowed.update(cores)
     threading.Thread(target=_stay, args=(cores, home, before), name="one core", daemon=True).start()
     return True
 
@@ -62,6 +82,35 @@ def _stay(cores: list[int], home: int, before: Reading) -> None:
         # Nobody would move it any more.
         logger.warning("The process goes back to all cores: %s", refusal)
         move(set(cores))
+
+
+@contextlib.contextmanager
+def anywhere() -> Iterator[None]:
+    """Let this thread compute on any core; it does not hold the interpreter's lock, and others would wait for it."""
+    if not _allowed:
+        yield
+        return
+    os.sched_setaffinity(0, _allowed)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, _home)
+
+
+def inhabitants() -> Counter[int]:
+    """How many processes stay on each core alone, of those that this one can look at."""
+    processes = (int(each.name) for each in Path("/proc").glob("[0-9]*"))
+    return Counter(core for core in map(core_of, processes) if core is not None)
+
+
+def core_of(process: int) -> int | None:
+    """The one on which it stays; None also where it has ended, or is the kernel's or somebody else's."""
+    try:
+        Path(f"/proc/{process}/exe").readlink()
+        cores = os.sched_getaffinity(process)
+    except OSError:
+        return None
+    return min(cores) if len(cores) == 1 else None
 
 
 def freest(home: int, before: Reading, after: Reading) -> int:
@@ -91,6 +140,8 @@ def read(cores: list[int]) -> Reading:
 
 def move(cores: set[int]) -> None:
     """Every thread there is; those that are started later follow the one that starts them. Raises OSError."""
+    global _home
+    _home = cores
     for thread in threads():
         with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
             os.sched_setaffinity(thread, cores)

@@ -149,6 +149,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # fifteen minutes, however often it is tried meanwhile
 AXES_LOCKOUT_TEMPLATE = "registration/locked_out.html"
 AXES_VERBOSE = False
+PASSWORD_HASHERS = ["botaccounts.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -179,8 +180,7 @@ STORAGES = {
 
 # An upload is a key: it stays in memory and is never spooled to a file.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # Cookies and headers. `__Host-` needs Secure, so it is used exactly where the product is served over TLS.
 SESSION_COOKIE_NAME = "__Host-session" if SERVED_OVER_TLS else "session"
@@ -252,7 +252,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 # Threads: they wait for providers nearly all the time, and share what one process has loaded.
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", 20)
-WORKER_ON_ONE_CORE = env.bool("WORKER_ON_ONE_CORE", True)
+WORKER_ON_ONE_CORE, WEB_ON_ONE_CORE = env.bool("WORKER_ON_ONE_CORE", True), env.bool("WEB_ON_ONE_CORE", True)
 # A message that waits behind slow ones is better off with another worker.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Renewals of all workers together that may be under way at one provider's host that answers quickly.

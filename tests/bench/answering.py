@@ -123,20 +123,11 @@ def token_fetch(
 
     fetch = side("POST", f"/api/v1/credentials/{credential}/token")
     bare = side("GET", f"/api/v1/bare/{credential}")
-    kept_open = side("GET", f"/api/v1/bare-and-kept-open/{credential}")
-    # On PostgreSQL both views ask the product's pool.
-    sides = (fetch, bare, kept_open) if database == "SQLite" else (fetch, bare)
-    rounds = [[take() for take in sides] for _ in range(1 + ROUNDS)][1:]
+    rounds = [(fetch(), bare()) for _ in range(1 + ROUNDS)][1:]
     what, against = f"audited token fetch, {database}, {connections} conn.", "a bare view of one row"
-    yield compared(what, against, "answers/s", rates(rounds, 0, 1), at_least=at_least)
-    slowest = [(a.percentile(99), b.percentile(99)) for a, b, *_ in rounds]
+    yield compared(what, against, "answers/s", [(a.rate, b.rate) for a, b in rounds], at_least=at_least)
+    slowest = [(a.percentile(99), b.percentile(99)) for a, b in rounds]
     yield compared(f"{what}, p99", f"{against}, p99", "ms", slowest, at_most=2.5)
-    if kept_open in sides:
-        yield compared(what, "such a view, our connections", "answers/s", rates(rounds, 0, 2))
-
-
-def rates(rounds: list[list[Seen]], ours: int, theirs: int) -> list[tuple[float, float]]:
-    return [(each[ours].rate, each[theirs].rate) for each in rounds]
 
 
 def integration_call(product: Product, stage: Stage, integration: str, address: str, database: str) -> Line:

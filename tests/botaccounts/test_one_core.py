@@ -1,4 +1,4 @@
-"""A worker's threads take turns on one core, and leave it to those who need it more."""
+"""The threads of a process take turns on one core, and leave it to those who need it more."""
 
 import os
 import subprocess
@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
 from botaccounts import one_core
 from botaccounts.one_core import Reading, freest
+from tests.bench.memory import family
 from tests.support.processes import ROOT, wait_until
 from tests.support.product import Product
 
+EVERYWHERE = frozenset(os.sched_getaffinity(0))
 BEFORE = Reading(at=100.0, busy={0: 50.0, 1: 50.0, 2: 50.0}, own=20.0)
 
 
@@ -48,7 +51,100 @@ def test_a_worker_stays_on_one_core_unless_it_is_told_not_to(product: Callable[.
     assert "concurrency: 8 (thread)" in running.logs("worker.1")
     kept, left = (running.processes[name].pid for name in ("worker.1", "worker.2"))
     wait_until(lambda: len(cores_of(kept)) == 1 and len(min(cores_of(kept))) == 1, seconds=20, what="settling")
-    assert cores_of(left) == {frozenset(os.sched_getaffinity(0))}
+    assert cores_of(left) == {EVERYWHERE}
+
+
+@pytest.mark.parametrize(("said", "settles"), [("", True), ("off", False)])
+def test_a_web_process_settles_once_it_is_asked_something_unless_it_is_told_not_to(
+    product: Callable[..., Product], said: str, settles: bool
+) -> None:
+    running = product(web=1, workers=0, env={"WEB_ON_ONE_CORE": said} if said else {})
+    assert requests.get(f"{running.url}/health/live", timeout=20).ok
+    cores = [cores_of(each) for each in family(running.processes["web.1"].pid)]
+    away = [each for each in cores if each != {EVERYWHERE}]
+    # Granian's own process answers nobody, and stays where it is.
+    assert [len(each) for each in away] == ([1] if settles and len(EVERYWHERE) > 1 else [])
+    assert all(len(min(each)) == 1 for each in away)
+
+
+_SHARED = """
+import os
+from concurrent.futures import ThreadPoolExecutor
+from botaccounts import one_core
+
+def here():
+    return sorted(os.sched_getaffinity(0))
+
+everywhere = here()
+with one_core.anywhere():
+    print(here() == everywhere)
+one_core.settle()
+home = here()
+with ThreadPoolExecutor(1) as bots, one_core.anywhere():
+    print(len(home) == 1, here() == everywhere, bots.submit(here).result() == everywhere)
+try:
+    with one_core.anywhere():
+        raise KeyError
+except KeyError:
+    print(here() == home)
+"""
+
+
+def test_who_computes_without_the_lock_goes_anywhere_meanwhile() -> None:
+    assert in_a_process(_SHARED) == ["True", "True", "True", "True", "True"]
+
+
+_HASHING = """
+import os, hashlib
+import django
+django.setup()
+from django.contrib.auth.hashers import check_password, identify_hasher, make_password
+from botaccounts import one_core
+everywhere = os.sched_getaffinity(0)
+one_core.settle()
+where, pbkdf2 = [], hashlib.pbkdf2_hmac
+
+def noting(*args, **kwargs):
+    where.append(os.sched_getaffinity(0) == everywhere)
+    return pbkdf2(*args, **kwargs)
+
+hashlib.pbkdf2_hmac = noting
+kept = make_password("correct horse battery staple")
+print(check_password("correct horse battery staple", kept), check_password("wrong", kept))
+print(kept.startswith("pbkdf2_sha256$"), identify_hasher(kept).must_update(kept), all(where), len(where))
+"""
+
+
+def test_a_password_is_hashed_in_nobodys_way_and_as_django_does_it() -> None:
+    assert in_a_process(_HASHING) == ["True", "False", "True", "False", "True", "3"]
+
+
+_CROWDED = """
+import os
+from collections import Counter
+from botaccounts import one_core
+
+first, *others = sorted(os.sched_getaffinity(0))
+one_core.inhabitants = lambda: Counter({first: 1} | {core: 2 for core in others})
+one_core.settle()
+print(os.sched_getaffinity(0) == {first})
+"""
+
+
+def test_it_settles_where_the_fewest_have() -> None:
+    assert in_a_process(_CROWDED) == ["True"]
+
+
+def test_those_that_stay_on_one_core_are_seen_and_others_are_not() -> None:
+    core = max(EVERYWHERE)
+    settled = f"import os; os.sched_setaffinity(0, {{{core}}}); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", settled], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as neighbour:
+        assert neighbour.stdout
+        assert neighbour.stdout.readline()
+        assert one_core.core_of(neighbour.pid) == core
+        assert one_core.inhabitants()[core] >= 1
+    assert one_core.core_of(neighbour.pid) is None  # it has ended
+    assert (one_core.core_of(os.getpid()) is None) == (len(EVERYWHERE) > 1)
 
 
 def test_where_it_cannot_look_any_more_it_goes_back_to_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,11 +158,12 @@ def test_where_it_cannot_look_any_more_it_goes_back_to_all_cores(monkeypatch: py
 
 def test_a_process_with_one_core_has_nothing_to_choose() -> None:
     words = "import os; from botaccounts import one_core; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{words}; print(one_core.settle(), len(list(one_core.threads())))"],
-        capture_output=True,
-        text=True,
-        cwd=Path(ROOT),
-        check=True,
-    )
-    assert done.stdout.split() == ["False", "1"]
+    assert in_a_process(f"{words}; print(one_core.settle(), len(list(one_core.threads())))") == ["False", "1"]
+
+
+def in_a_process(script: str) -> list[str]:
+    """The words that it prints."""
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "botaccounts.settings"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(ROOT), env=env, check=True)
+    return done.stdout.split()
