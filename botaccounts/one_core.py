@@ -30,11 +30,12 @@ _dice = random.SystemRandom()
 # Where this process stays, and where it may be; nothing as long as it has not settled.
 _home: set[int] = set()
 _allowed: set[int] = set()
+_elsewhere = 0.0  # seconds of processor time that its threads spent away from home
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Seconds since the machine started. `busy`: of each core. `own`: what this process used of any."""
+    """Seconds since the machine started. `busy`: of each core. `own`: what this process used at home."""
 
     at: float
     busy: Mapping[int, float]
@@ -77,24 +78,36 @@ def _stay(cores: list[int], home: int, before: Reading) -> None:
             better = freest(home, before, after)
             if better != home:
                 move({better})
+            else:
+                os.sched_setaffinity(0, {home})  # raises OSError where it may not be used any more
             home, before = better, after
     except (OSError, ValueError) as refusal:
         # Nobody would move it any more.
         logger.warning("The process goes back to all cores: %s", refusal)
-        move(set(cores))
+        with contextlib.suppress(OSError):
+            move(set(cores))
 
 
 @contextlib.contextmanager
 def anywhere() -> Iterator[None]:
     """Let this thread compute on any core; it does not hold the interpreter's lock, and others would wait for it."""
+    global _elsewhere
     if not _allowed:
         yield
         return
-    os.sched_setaffinity(0, _allowed)
+    begun = time.thread_time()
+    _stay_on(_allowed)
     try:
         yield
     finally:
-        os.sched_setaffinity(0, _home)
+        _stay_on(_home)
+        _elsewhere += time.thread_time() - begun
+
+
+def _stay_on(cores: set[int]) -> None:
+    """This thread. Where none of them may be used any more, it is left where the system has put it."""
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, cores)
 
 
 def inhabitants() -> Counter[int]:
@@ -135,7 +148,7 @@ def read(cores: list[int]) -> Reading:
             busy[wanted[name]] = (user + nice + system + irq + softirq + steal) / ticks
     if len(busy) < len(cores):
         raise ValueError("the system tells of other cores than this process may use")
-    return Reading(time.monotonic(), busy, time.process_time())
+    return Reading(time.monotonic(), busy, time.process_time() - _elsewhere)
 
 
 def move(cores: set[int]) -> None:

@@ -8,6 +8,7 @@ those who came meanwhile leads after it. A request on its own waits for nobody.
 Whoever is inside a transaction already writes there: its entries belong to its change.
 """
 
+import contextlib
 import copy
 import os
 import threading
@@ -99,8 +100,9 @@ class _Committer:
             queue.append(ticket)
         if not leads:
             if connection.vendor == "sqlite":
-                # Few of its connections are kept; the leader may be about to open one more.
-                connection.close()
+                # Few of its connections are kept; the leader may be about to open one more. Who is queued has to wait.
+                with contextlib.suppress(Exception):
+                    connection.close()
             ticket.turn.acquire()
         if not (ticket.committed or ticket.error):
             self._lead(chain_id, queue)

@@ -72,6 +72,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from botaccounts import one_core
 
+bots = ThreadPoolExecutor(1)
+
 def here():
     return sorted(os.sched_getaffinity(0))
 
@@ -80,8 +82,9 @@ with one_core.anywhere():
     print(here() == everywhere)
 one_core.settle()
 home = here()
-with ThreadPoolExecutor(1) as bots, one_core.anywhere():
-    print(len(home) == 1, here() == everywhere, bots.submit(here).result() == everywhere)
+print(bots.submit(here).result() == home, len(home) == 1)
+with one_core.anywhere():
+    print(here() == everywhere, bots.submit(here).result() == home)
 try:
     with one_core.anywhere():
         raise KeyError
@@ -91,7 +94,42 @@ except KeyError:
 
 
 def test_who_computes_without_the_lock_goes_anywhere_meanwhile() -> None:
-    assert in_a_process(_SHARED) == ["True", "True", "True", "True", "True"]
+    assert in_a_process(_SHARED) == ["True"] * 6
+
+
+_TAKEN_AWAY = """
+import os
+from botaccounts import one_core
+one_core._home, one_core._allowed = {10**3}, {10**3}
+everywhere = os.sched_getaffinity(0)
+with one_core.anywhere():
+    print(os.sched_getaffinity(0) == everywhere)
+one_core.LOOK_EVERY = (0.0, 0.0)
+same = one_core.read(sorted(everywhere))
+one_core.freest = lambda *_: 10**3
+one_core._stay(sorted(everywhere), 10**3, same)
+print(one_core._home == everywhere)
+"""
+
+
+def test_a_core_that_may_not_be_used_any_more_is_given_up_and_stops_nobody() -> None:
+    assert in_a_process(_TAKEN_AWAY) == ["True", "True"]
+
+
+_AWAY_FOR_LONG = """
+import time
+from botaccounts import one_core
+one_core.settle()
+with one_core.anywhere():
+    until = time.thread_time() + 0.3
+    while time.thread_time() < until:
+        pass
+print(time.process_time() - one_core.read([min(one_core._home)]).own > 0.29)
+"""
+
+
+def test_what_is_computed_elsewhere_was_not_computed_at_home() -> None:
+    assert in_a_process(_AWAY_FOR_LONG) == [str(len(EVERYWHERE) > 1)]
 
 
 _HASHING = """

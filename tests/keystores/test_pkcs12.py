@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -146,6 +147,15 @@ def test_promise_33_the_child_has_little_processor_time_and_memory_and_may_write
     ]
     done = subprocess.run(limited, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str([child.CPU_SECONDS, child.MEMORY_BYTES, 0])
+
+
+def test_the_child_is_not_kept_on_the_core_of_whoever_starts_it() -> None:
+    program = "import os; from credentials.keystores import child; everywhere = os.sched_getaffinity(0); "
+    program += (
+        "os.sched_setaffinity(0, {min(everywhere)}); child._spread(); print(os.sched_getaffinity(0) >= everywhere)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=child.ROOT)
+    assert done.stdout.strip() == "True"
 
 
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD.upper(), f"{PASSWORD} "])

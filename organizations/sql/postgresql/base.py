@@ -69,6 +69,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Django binds them in the client, so that PostgreSQL has to parse and plan each anew.
         """
         self.ensure_connection()
+        self.validate_no_broken_transaction()
         try:
             with self.wrap_database_errors:
                 try:

@@ -40,6 +40,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     They are shared by the file they are to, not by OPTIONS: one file has one alias.
     """
 
+    _failed = False
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         # Of this connection: what is done with it when it is closed must not depend on what has changed meanwhile.
         self._process = os.getpid()
@@ -82,8 +84,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super()._rollback()  # type: ignore[misc]  # the stubs do not know it
 
     def _close(self) -> None:
-        if not (self._may_wait() and self._left_clean() and self._file and idle.put(self._file, self.connection)):
-            super()._close()  # type: ignore[misc]  # as above
+        if self._may_wait() and self._file and self._left_clean() and idle.put(self._file, self.connection):
+            return
+        super()._close()  # type: ignore[misc]  # as above
 
     def _may_wait(self) -> bool:
         if self.connection is None or self._process != os.getpid():
