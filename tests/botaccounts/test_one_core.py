@@ -203,5 +203,5 @@ def in_a_process(script: str) -> list[str]:
     """The words that it prints."""
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "botaccounts.settings"}
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(ROOT), env=env, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(ROOT), env=env, check=True, timeout=60)
     return done.stdout.split()
