@@ -6,7 +6,7 @@ from botaccounts import one_core
 
 
 class PBKDF2PasswordHasher(hashers.PBKDF2PasswordHasher):
-    """A fifth of a second of computing without the interpreter's lock, while bots want their tokens."""
+    """Some tenths of a second of computing without the interpreter's lock, while bots want their tokens."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         with one_core.anywhere():

@@ -27,6 +27,7 @@ SECRET_KEY = env.str("SECRET_KEY", "")
 CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS", "")
 DEBUG = env.bool("DEBUG", False)
 BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
+WEB_ON_ONE_CORE = env.bool("WEB_ON_ONE_CORE", True)
 PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 # `host:port` or CIDR, comma separated: private addresses that a credential or an integration may name.
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
@@ -162,7 +163,6 @@ LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
-USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
@@ -252,7 +252,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 # Threads: they wait for providers nearly all the time, and share what one process has loaded.
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", 20)
-WORKER_ON_ONE_CORE, WEB_ON_ONE_CORE = env.bool("WORKER_ON_ONE_CORE", True), env.bool("WEB_ON_ONE_CORE", True)
+WORKER_ON_ONE_CORE = env.bool("WORKER_ON_ONE_CORE", True)
 # A message that waits behind slow ones is better off with another worker.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Renewals of all workers together that may be under way at one provider's host that answers quickly.

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.axe import assert_accessible
 from tests.e2e.scene import Scene
-from tests.e2e.walk import PASSED, be, press, scrolls_sideways, select_the_organization
+from tests.e2e.walk import PASSED, be, press, scrolls_sideways, search_for, select_the_organization
 
 pytestmark = pytest.mark.chromium
 
@@ -109,8 +109,7 @@ def test_procedure_delete_a_credential(page: Page, newcomer: Scene) -> None:
     scene.added(name)
     be(page, scene, "alice")
     select_the_organization(page, scene)
-    page.get_by_label("Search").fill(name)
-    expect(page.locator("#result-count")).to_have_text("1 credential")
+    search_for(page, name)
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
     row.hover()
     row.get_by_text("Actions for").locator("..").click()

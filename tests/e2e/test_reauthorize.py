@@ -12,6 +12,7 @@ from tests.e2e.walk import (
     authorize_here,
     be,
     press,
+    search_for,
     select_the_organization,
 )
 
@@ -46,8 +47,7 @@ def test_procedure_reauthorize_an_existing_oauth_2_0_credential(page: Page, newc
     application = scene.authorized(name).application
     be(page, scene, "alice")
     select_the_organization(page, scene)
-    page.get_by_label("Search").fill(name)
-    expect(page.locator("#result-count")).to_have_text("1 credential")
+    search_for(page, name)
     row = row_of(page, name)
     row.hover()
     row.get_by_text("Actions for").locator("..").click()

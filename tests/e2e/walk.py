@@ -40,6 +40,13 @@ def enter_name_and_password(page: Page, scene: Scene, who: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+def search_for(page: Page, name: str) -> None:
+    """In the list, which is replaced a moment later; only its address tells a list of one from the one before."""
+    page.get_by_label("Search").fill(name)
+    page.wait_for_url(re.compile(r"[?&]q="))
+    expect(page.locator("#result-count")).to_have_text("1 credential")
+
+
 def select_the_organization(page: Page, scene: Scene) -> None:
     """Step 1 and 2 of every procedure of the specification: the organization's name, then *Credentials*, upper left."""
     page.goto(f"{scene.product.url}/")

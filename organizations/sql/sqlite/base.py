@@ -22,7 +22,7 @@ from organizations.sql.sqlite.idle import file_of, idle
 
 
 @functools.lru_cache(maxsize=500)
-def with_question_marks(statement: str) -> str:
+def _with_question_marks(statement: str) -> str:
     """As Django does it for each use of a statement, once for all of them."""
     return FORMAT_QMARK_REGEX.sub("?", statement).replace("%%", "%")
 
@@ -31,7 +31,7 @@ class Cursor(SQLiteCursorWrapper):
     """Django's, which does not look for the parameters of the same statement again."""
 
     def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
-        return super().convert_query(query, param_names=param_names) if param_names else with_question_marks(query)
+        return super().convert_query(query, param_names=param_names) if param_names else _with_question_marks(query)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
